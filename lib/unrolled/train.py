@@ -1,0 +1,219 @@
+"""One training loop for all models: `train` is the loop, `fit` is the loop with everything around it.
+
+`fit` shows progress, validates, keeps the best weights, ends a cell normally on Ctrl-C, saves now and
+then, and goes on where a killed session stopped: on one CPU with the same curve, bit for bit.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from .batches import batches, streams
+from .model import SequenceModel, nll
+from .runs import Run
+from .shapes import Float, Int, Tensor
+
+__all__ = ["History", "NonFinite", "Step", "batches", "fit", "streams", "train", "update"]
+
+Loss = Callable[[SequenceModel, Any], Tensor]
+
+
+class Step(NamedTuple):
+    """One update: its number from 0, the loss (bits) before it, the gradient's norm, seconds so far."""
+
+    index: int
+    loss: float
+    grad_norm: float
+    seconds: float
+
+
+class History(NamedTuple):
+    """How a training went: losses (N,) in bits, valid (M, 2) with columns step and bits, and why it stopped.
+
+    stopped is "done", "interrupted" (Ctrl-C) or "no more batches".
+    """
+
+    losses: Float[Tensor, "N"]
+    valid: Float[Tensor, "M 2"]
+    stopped: str
+
+    def __repr__(self) -> str:
+        last = f", last loss {self.losses[-1]:.3f} bits" if len(self.losses) else ""
+        best = f", best validation {self.valid[:, 1].min():.3f} bits" if len(self.valid) else ""
+        return f"{len(self.losses)} steps ({self.stopped}){last}{best}"
+
+
+class NonFinite(ArithmeticError):
+    """A loss or a gradient became nan or inf. Names the step, the parameters, and the last finite loss."""
+
+    def __init__(self, loss: float, names: list[str]):
+        super().__init__(loss, names)
+        self.loss, self.names, self.step, self.last = loss, names, 0, None
+
+    def __str__(self) -> str:
+        where = f"the gradient of {', '.join(self.names)} is" if self.names else "no gradient is"
+        last = "" if self.last is None else f" One step before, the loss was still {self.last:.3f} bits."
+        return (
+            f"step {self.step}: the loss is {self.loss:.3g} bits, and {where} nan or inf.{last} "
+            "Nothing was changed in this step. Try a smaller lr, and look at this batch."
+        )
+
+
+def update(
+    model: SequenceModel, x: Any, optimiser: torch.optim.Optimizer, clip: float = 1.0, loss: Loss = nll
+) -> tuple[float, float]:
+    """One step downhill on one batch; returns the loss (before the step) and the gradient's norm.
+
+    A gradient longer than `clip` is shortened to it. Raises NonFinite before anything is changed.
+    """
+    optimiser.zero_grad()
+    bits = loss(model, x)
+    bits.backward()
+    norm = get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    if not (bits.isfinite() and norm.isfinite()):
+        raise NonFinite(bits.item(), [name for name, p in model.named_parameters() if not _finite(p.grad)])
+    clip_grads_with_norm_(model.parameters(), clip, norm)
+    optimiser.step()
+    return bits.item(), norm.item()
+
+
+def train(
+    model: SequenceModel,
+    batches: Iterable,
+    lr: float = 3e-3,
+    clip: float = 1.0,
+    loss: Loss | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
+) -> Iterator[Step]:
+    """Take one step for each batch, and tell how it went. It goes on as long as you ask for steps.
+
+    The optimiser is Adam (Kingma and Ba, 2015, arXiv 1412.6980) unless you bring one. The loss is `nll`,
+    unless the batches have one of their own (`streams`) or you bring one: loss(model, batch) in bits.
+    Raises NonFinite at the step where a loss or a gradient is nan or inf.
+    """
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(f"{type(model).__name__} has no parameters that a gradient could change")
+    optimiser = optimiser or torch.optim.Adam(model.parameters(), lr)
+    loss = loss or getattr(batches, "loss", nll)
+    start, last = time.perf_counter(), None
+    model.train()
+    for index, x in enumerate(batches):
+        try:
+            last, norm = update(model, x, optimiser, clip, loss)
+        except NonFinite as error:
+            error.step, error.last = index, last
+            raise
+        yield Step(index, last, norm, time.perf_counter() - start)
+
+
+def fit(
+    model: SequenceModel,
+    batches: Iterable,
+    steps: int,
+    *,
+    valid: Int[Tensor, "N"] | Int[Tensor, "B T"] | None = None,
+    path: str | Path | None = None,
+    lr: float = 3e-3,
+) -> History:
+    """Train for so many steps; leave the best weights in the model; show progress where a person watches.
+
+    Twenty times on the way (and at the end) the loss on `valid` is measured, and the weights are kept if
+    they are the best so far; without `valid` the last ones stay. Ctrl-C ends the training normally after
+    the step under way, a second Ctrl-C at once. NonFinite leaves the model with the weights last kept.
+
+    With `path` (x.safetensors) all of the training is saved at these times too, and taken up again if the
+    file is there: with the same batches, on one CPU and one version of torch, bit for bit as if it had
+    never stopped. Raises BadCheckpoint if the file is damaged or holds another model.
+    """
+    run = Run(model, batches, valid, lr)
+    if path is not None and Path(path).exists():
+        run.load(path)
+        print(f"{path}: taken up again at step {len(run.losses)} of {steps}")
+    else:
+        run.mark()
+    stopped = _go(run, steps, path)
+    if valid is not None:
+        model.load_state_dict(run.best)
+    return History(*run.curves().values(), stopped)
+
+
+def _go(run: Run, steps: int, path: str | Path | None) -> str:
+    """Take the steps that are missing, and say why it ended."""
+    every, saved = max(1, steps // 20), len(run.losses)
+    with _patient() as pressed, _bar(steps, saved) as tick:
+        for step in _steps(run, steps - saved):
+            run.losses.append(step.loss)
+            tick(step.loss)
+            if len(run.losses) % every == 0:
+                saved = run.keep(path)
+            if pressed:
+                break
+        if saved < len(run.losses):
+            run.keep(path)
+    if pressed:
+        print(f"stopped by Ctrl-C after step {len(run.losses)} of {steps}")
+        return "interrupted"
+    return "done" if len(run.losses) >= steps else "no more batches"
+
+
+def _steps(run: Run, n: int) -> Iterator[Step]:
+    """At most n steps of `train`; after a NonFinite the model has the weights last kept."""
+    try:
+        yield from islice(train(run.model, run.batches, optimiser=run.optimiser), max(0, n))
+    except NonFinite as error:
+        run.model.load_state_dict(run.best)
+        error.step, error.last = len(run.losses), run.losses[-1] if run.losses else None
+        raise
+
+
+def _finite(grad: Tensor | None) -> bool:
+    return grad is None or bool(grad.isfinite().all())
+
+
+@contextmanager
+def _patient() -> Iterator[list[int]]:
+    """The first Ctrl-C is noted, so that no step is cut in half; the second one stops at once."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed  # only the main thread hears Ctrl-C
+        return
+    old = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, old)
+
+
+@contextmanager
+def _bar(steps: int, first: int) -> Iterator[Callable[[float], None]]:
+    """A progress bar where a person watches, else nothing. UNROLLED_PROGRESS=0 or 1 decides it."""
+    asked = os.environ.get("UNROLLED_PROGRESS")
+    watched = asked != "0" if asked else sys.stderr.isatty() or "ipykernel" in sys.modules
+    if not watched:
+        yield lambda loss: None
+        return
+    from tqdm.auto import tqdm  # loads widgets in a notebook: only where they are seen
+
+    with tqdm(total=steps, initial=first, unit="step") as bar:
+
+        def tick(loss: float) -> None:
+            bar.set_postfix_str(f"{loss:.3f} bits", refresh=False)
+            bar.update()
+
+        yield tick
