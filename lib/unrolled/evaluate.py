@@ -44,7 +44,7 @@ class Score(NamedTuple):
 def evaluate(
     model: SequenceModel,
     x: Int[Tensor, "N"],
-    floor: float | None = None,
+    floor: float | int | None = None,
     window: int | None = None,
     chunk: int = 256,
 ) -> Score:

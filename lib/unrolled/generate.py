@@ -29,7 +29,7 @@ def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
     return logits.scatter(-1, order[..., k:], -torch.inf)
 
 
-def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
+def keep_top_p(logits: Float[Tensor, "B V"], p: float | int) -> Float[Tensor, "B V"]:
     """The smallest set of likeliest symbols with mass p or more, the others at -inf; one stays at least.
 
     Known as nucleus sampling (Holtzman et al., 2020, arXiv 1904.09751).
@@ -45,9 +45,9 @@ def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
 
 def sample(
     logits: Float[Tensor, "B V"],
-    temperature: float = 1.0,
+    temperature: float | int = 1.0,
     top_k: int | None = None,
-    top_p: float | None = None,
+    top_p: float | int | None = None,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "B"]:
     """Draw one symbol a row from softmax(logits / temperature).

@@ -15,7 +15,7 @@ from .shapes import Int, Tensor
 class Run:
     """All that a training is made of, so that it can be saved whole and taken up again."""
 
-    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | None, lr: float):
+    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | None, lr: float | int):
         self.model, self.batches = model, batches
         self.rows = None if valid is None else rows(valid)
         self.optimiser = torch.optim.Adam(model.parameters(), lr)

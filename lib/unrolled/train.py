@@ -70,7 +70,7 @@ class NonFinite(ArithmeticError):
 
 
 def update(
-    model: SequenceModel, x: Any, optimiser: torch.optim.Optimizer, clip: float = 1.0, loss: Loss = nll
+    model: SequenceModel, x: Any, optimiser: torch.optim.Optimizer, clip: float | int = 1.0, loss: Loss = nll
 ) -> tuple[float, float]:
     """One step downhill on one batch; returns the loss (before the step) and the gradient's norm.
 
@@ -90,8 +90,8 @@ def update(
 def train(
     model: SequenceModel,
     batches: Iterable,
-    lr: float = 3e-3,
-    clip: float = 1.0,
+    lr: float | int = 3e-3,
+    clip: float | int = 1.0,
     loss: Loss | None = None,
     optimiser: torch.optim.Optimizer | None = None,
 ) -> Iterator[Step]:
@@ -123,7 +123,7 @@ def fit(
     *,
     valid: Int[Tensor, "N"] | Int[Tensor, "B T"] | None = None,
     path: str | Path | None = None,
-    lr: float = 3e-3,
+    lr: float | int = 3e-3,
 ) -> History:
     """Train for so many steps; leave the best weights in the model; show progress where a person watches.
 
