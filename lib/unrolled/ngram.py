@@ -125,7 +125,7 @@ class NGram(SequenceModel):
             self.tables.append(Table(key, c, np.append(seen, 0.0), np.append(rest, 1.0)))
             size = len(c)
         singles = self.tables[0]
-        self._first = singles.seen[:-1] + singles.rest[0] / self.vocab_size  # (V,) with no context at all
+        self.unigram = singles.seen[:-1] + singles.rest[0] / self.vocab_size  # (V,) with no context at all
 
     def _split(self, k: int, c: np.ndarray, context: np.ndarray, size: int) -> Split:
         if not self.interpolated:
@@ -142,7 +142,7 @@ class NGram(SequenceModel):
         past = x if state is None else torch.cat([state, x], dim=1)
         ids = self._ids(past)
         (B, T), V = x.shape, self.vocab_size
-        p = np.tile(self._first, (B, T, 1))
+        p = np.tile(self.unigram, (B, T, 1))
         for table, context in self._contexts(ids):
             now = context[:, max(0, context.shape[1] - T) :]  # the first tokens of all lack this context
             rows = p[:, T - now.shape[1] :]
@@ -166,7 +166,7 @@ class NGram(SequenceModel):
         if x.shape[1] < 1:
             raise ValueError("x has no token along time; the first is given, so it takes at least one")
         ids, V = self._ids(x), self.vocab_size
-        p = self._first[ids[:, 1:]]
+        p = self.unigram[ids[:, 1:]]
         gram = ids
         for k in range(1, min(self.n, x.shape[1])):
             context, table = gram[:, :-1], self.tables[k]
