@@ -7,6 +7,7 @@ of the page, and scales down to a phone. R3, P5 and so on are rows of the list o
 
 from collections.abc import Sequence
 from math import cos, pi, sin
+from numbers import Real
 
 from .picture import Picture
 from .strips import sequence_kinds, table
@@ -62,7 +63,7 @@ def folded_unrolled(words: Sequence[str] = ("train", "to", "Paris"), alt: str = 
     return Picture("".join(drawn), (xs[-1] + gap, 248), alt, desc)
 
 
-def _cell(x: float, below: str, inside: str, shape: int) -> str:
+def _cell(x: Real, below: str, inside: str, shape: int) -> str:
     """One step: the input, the state above it, and the distribution above that."""
     up = arrow((x, 182), (x, 147)) + arrow((x, 98), (x, 62))
     names = math(x + 7, 166, "W_x", 15, text_anchor="start") + math(x + 7, 82, "W_y", 15, text_anchor="start")
@@ -71,12 +72,12 @@ def _cell(x: float, below: str, inside: str, shape: int) -> str:
     return up + names + square(x, 200, 34, below) + circle(x, 122, 23, inside) + top
 
 
-def _state(start: float, end: float, y: float = 122) -> str:
+def _state(start: Real, end: Real, y: Real = 122) -> str:
     """The state on its way from one step to the next."""
     return arrow((start, y), (end, y), ink=colour("h"), width=3)
 
 
-def _unrolling(start: float, end: float) -> str:
+def _unrolling(start: Real, end: Real) -> str:
     """The loop of the folded cell, and the same line pulled straight: a trochoid whose coils shrink."""
     loop = f"M{start + 20} 110C{start + 56} 64 {start + 92} 166 {start + 33} 137"
     back = arrow((start + 35, 138), (start + 20, 133), ink=colour("h"), width=3)
@@ -139,7 +140,7 @@ def f_and_g(words: Sequence[str] = WORDS[:5], alt: str = "") -> Picture:
     return Picture("".join(drawn), (g + 176, high + 30), alt)
 
 
-def _funnel(x: float, y: float, before: float, after: float, name: str) -> str:
+def _funnel(x: Real, y: Real, before: Real, after: Real, name: str) -> str:
     """A function, drawn as a funnel from one height to another."""
     corners = [(x, y - before), (x + 72, y - after), (x + 72, y + after), (x, y + before), (x, y - before)]
     return line(corners, fill=colour("x"), fill_opacity=0.18) + math(x + 36, y, name, 30)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from hashlib import sha256
 from html import escape
+from numbers import Real
 from pathlib import Path
 
 INK = "currentColor"  # what the page writes with: black by day, white by night
@@ -24,7 +25,7 @@ class Picture:
     The same picture has the same bytes, and no two pictures share an id.
     """
 
-    def __init__(self, body: str, size: tuple[float, float], alt: str, desc: str = ""):
+    def __init__(self, body: str, size: tuple[Real, Real], alt: str, desc: str = ""):
         if not 5 <= len(alt.split()) <= 30:
             raise ValueError(f"alt has {len(alt.split())} words: say in 5 to 30 what is to be seen ({alt!r})")
         self.alt, self.desc, self.size = plain(alt), plain(desc) if desc else "", size

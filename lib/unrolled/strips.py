@@ -4,18 +4,26 @@ All take arrays and lists and return a `Picture`; `draw` and `plot` offer them u
 """
 
 from collections.abc import Sequence
+from numbers import Real
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 
 from .picture import INK, Picture, plain
 from .strokes import arrow, colour, element, line, square, text, token, width
 
+Numbers = Any  # a list, an array or a tensor of numbers
 PEN = dict(fill="none", stroke=colour("x"), stroke_width=1.6)
 
 
+def array(values: Numbers) -> np.ndarray:
+    """Numbers as a float array, whether they come as a list, an array or a tensor (of any device)."""
+    return np.asarray(values.detach().double().cpu() if hasattr(values, "detach") else values, dtype=float)
+
+
 def sequence_kinds(
-    letters: str, sound: Sequence[float], image: np.ndarray, actions: Sequence[str], alt: str = ""
+    letters: str, sound: Numbers, image: Numbers, actions: Sequence[str], alt: str = ""
 ) -> Picture:
     """Four kinds of data, one shape: text, sound, an image and actions, each in a row through time (S2).
 
@@ -38,22 +46,22 @@ def sequence_kinds(
 def _letters(symbols: Sequence[str]) -> str:
     """Tokens in boxes of one width, as many as have room."""
     shown = [shorten(plain(s), 8, placeholder="…") for s in symbols]
-    wide = max(30.0, *(width(s, 16) + 8 for s in shown))
+    wide = max([30.0, *(width(s, 16) + 8 for s in shown)])
     fit = shown[: int(472 // (wide + 4))]
     return "".join(token((wide + 4) * t, 0, s, 15, wide) for t, s in enumerate(fit))
 
 
-def _wave(sound: Sequence[float]) -> str:
+def _wave(sound: Numbers) -> str:
     """Samples as small squares, on the wave that they trace."""
-    wave = np.asarray(sound, dtype=float)[:58]
+    wave = array(sound)[:58]
     high = 26 * wave / max(1e-9, np.abs(wave).max())
     points = [(4 + 8.0 * t, -float(v)) for t, v in enumerate(high)]
     return line(points, **PEN) + "".join(square(x, y, 5.0) for x, y in points)
 
 
-def _pixels(image: np.ndarray) -> str:
+def _pixels(image: Numbers) -> str:
     """An image, and its first pixels in reading order."""
-    grey = np.asarray(image, dtype=float)
+    grey = array(image)
     grey = (grey - grey.min()) / max(1e-9, float(np.ptp(grey)))
     side = 56 / max(grey.shape)
     cells = [
@@ -65,7 +73,7 @@ def _pixels(image: np.ndarray) -> str:
     return "".join(cells) + arrow((62, 0), (84, 0)) + "".join(row)
 
 
-def _pixel(x: float, y: float, side: float, bright: float) -> str:
+def _pixel(x: Real, y: Real, side: Real, bright: Real) -> str:
     """A pixel: the brighter, the stronger its ink, on a light page and on a dark one."""
     return square(x, y, side, rx=0, fill=INK, fill_opacity=f"{0.08 + 0.85 * bright:.2f}")
 
@@ -73,8 +81,8 @@ def _pixel(x: float, y: float, side: float, bright: float) -> str:
 def strip(
     tokens: Sequence[str],
     alt: str,
-    values: Sequence[float] | None = None,
-    states: np.ndarray | None = None,
+    values: Numbers | None = None,
+    states: Numbers | None = None,
     unit: str = "bits",
 ) -> Picture:
     """Tokens in a row (several rows where there are many), with what was measured at each.
@@ -83,8 +91,8 @@ def strip(
     - states (T, H): under each token a column of H cells, blue above zero and vermilion below.
     """
     shown = [plain(t) for t in tokens]
-    v = np.full(len(shown), np.nan) if values is None else np.asarray(values, dtype=float)
-    s = np.zeros((len(shown), 0)) if states is None else np.asarray(states, dtype=float)
+    v = np.full(len(shown), np.nan) if values is None else array(values)
+    s = np.zeros((len(shown), 0)) if states is None else array(states)
     if not len(v) == len(s) == len(shown):
         raise ValueError(f"{len(shown)} tokens, {len(v)} values, {len(s)} states: give as many of each")
     bars, cell = (0 if np.isnan(v).all() else 58), 9
@@ -103,14 +111,14 @@ def strip(
     return Picture("".join(drawn) + note, (602, y + high + (14 if bars else 0)), alt)
 
 
-def _bar(x: float, foot: float, wide: float, value: float, top: float) -> str:
+def _bar(x: Real, foot: Real, wide: Real, value: Real, top: Real) -> str:
     if np.isnan(value):
         return ""
     tall = max(1.0, 50 * abs(value) / top)
     return element("rect", x=x, y=foot - tall, width=wide, height=tall, fill=colour("y"))
 
 
-def _cell(x: float, y: float, wide: float, value: float, most: float) -> str:
+def _cell(x: Real, y: Real, wide: Real, value: Real, most: Real) -> str:
     strength = min(1.0, abs(value) / max(1e-9, most))
     return element(
         "rect", x=x, y=y, width=wide, height=8.0, fill=colour("h" if value >= 0 else "f"),
@@ -119,13 +127,13 @@ def _cell(x: float, y: float, wide: float, value: float, most: float) -> str:
 
 
 def table(
-    probabilities: object, words: Sequence[str], sizes: Sequence[int] = (120, 10_000), alt: str = ""
+    probabilities: Numbers, words: Sequence[str], sizes: Sequence[int] = (120, 10_000), alt: str = ""
 ) -> Picture:
     """The table of p(next word | word): a few words in full, then what more words would ask for (P4).
 
     probabilities (V, V): one row for each word given; sizes: the larger vocabularies to set beside it.
     """
-    p, drawn, side = np.asarray(probabilities, dtype=float), [], 168.0
+    p, drawn, side = array(probabilities), [], 168.0
     lead = max(width(w, 14) for w in words) + 8
     step = side / len(words)
     for i, word in enumerate(words):
@@ -144,14 +152,14 @@ def table(
     return Picture("".join(drawn), (lead + (side + 26) * len(names) - 24, 270), alt)
 
 
-def _entry(x: float, y: float, side: float, p: float) -> str:
+def _entry(x: Real, y: Real, side: Real, p: Real) -> str:
     box = dict(
         x=x, y=y, width=side - 2, height=side - 2, fill=colour("y"), fill_opacity=f"{0.1 + 0.7 * p:.2f}"
     )
     return element("rect", **box) + text(x + side / 2 - 1, y + side / 2, f"{p:.2f}", 14)
 
 
-def _grid(x: float, y: float, side: float, size: int) -> str:
+def _grid(x: Real, y: Real, side: Real, size: int) -> str:
     """A mesh of size by size cells; where a line would be finer than the eye, a solid."""
     fine = side / size
     if fine < 0.5:

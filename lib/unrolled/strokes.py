@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from html import escape
 from math import atan2, cos, hypot, sin
+from numbers import Real
 
 from .picture import INK, plain
 
@@ -24,7 +25,7 @@ ROLES = {
     "accent": "#D55E00",
 }
 MATH = "font-family:'STIX Two Text','Cambria Math',Georgia,serif;font-style:italic"
-Point = tuple[float, float]
+Point = tuple[Real, Real]
 UNSEEN = dict(fill="none", stroke=INK, stroke_opacity=0.5, stroke_dasharray="4 4")  # looks of a token: lost,
 NEXT = dict(
     fill="var(--u-y, #499AC8)", fill_opacity=0.28, stroke="var(--u-y, #499AC8)", stroke_width=2
@@ -44,16 +45,16 @@ def element(tag: str, inside: str = "", **attributes: object) -> str:
 
 
 def _short(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, Real) else str(value)
 
 
-def text(x: float, y: float, words: object, size: float = 14, anchor: str = "middle", **more: object) -> str:
+def text(x: Real, y: Real, words: object, size: Real = 14, anchor: str = "middle", **more: object) -> str:
     """Words whose middle height is y; `anchor` says whether x is their start, middle or end."""
     place = dict(x=float(x), y=y + 0.35 * size, font_size=size, text_anchor=anchor)
     return element("text", escape(plain(words)), **place, **more)
 
 
-def math(x: float, y: float, symbol: str, size: float = 17, **more: object) -> str:
+def math(x: Real, y: Real, symbol: str, size: Real = 17, **more: object) -> str:
     """A symbol in italics; what follows "_" (one letter, or several in braces) is set lower: "h_t", "W_h"."""
     drop, parts = 0.22 * size, re.split(r"_(\{[^}]*\}|.)", plain(symbol))
     pieces = [
@@ -65,20 +66,20 @@ def math(x: float, y: float, symbol: str, size: float = 17, **more: object) -> s
     return element("text", "".join(pieces), **place, **({"text_anchor": "middle"} | more))
 
 
-def square(x: float, y: float, side: float, inside: str = "", **more: object) -> str:
+def square(x: Real, y: Real, side: Real, inside: str = "", **more: object) -> str:
     """An input: a filled square about (x, y), with a symbol inside."""
     place = dict(x=x - side / 2, y=y - side / 2, width=float(side), height=float(side), rx=side / 9)
     box = element("rect", **(place | {"fill": colour("x")} | more))
     return box + (math(x, y, inside, 0.52 * side, fill="#FFFFFF") if inside else "")
 
 
-def circle(x: float, y: float, radius: float, inside: str = "", **more: object) -> str:
+def circle(x: Real, y: Real, radius: Real, inside: str = "", **more: object) -> str:
     """A state: a filled circle about (x, y), with a symbol inside."""
     disc = element("circle", cx=float(x), cy=float(y), r=radius, **({"fill": colour("h")} | more))
     return disc + (math(x, y, inside, 0.95 * radius, fill="#FFFFFF") if inside else "")
 
 
-def bars(x: float, y: float, heights: Sequence[float], size: Point = (44, 30), true: int = -1) -> str:
+def bars(x: Real, y: Real, heights: Sequence[Real], size: Point = (44, 30), true: int = -1) -> str:
     """A distribution: bars standing on a line whose middle is (x, y); the bar `true` has an outline."""
     step, left, most = size[0] / len(heights), x - size[0] / 2, max([*heights, 1e-9])
     drawn = [line([(left, y), (left + size[0], y)], stroke_opacity=0.5)]
@@ -95,7 +96,7 @@ def line(points: Sequence[Point], **more: object) -> str:
     return element("path", d=way, **({"fill": "none", "stroke": INK, "stroke_width": 1.6} | more))
 
 
-def arrow(start: Point, end: Point, bend: float = 0.0, ink: str = INK, width: float = 1.6) -> str:
+def arrow(start: Point, end: Point, bend: Real = 0.0, ink: str = INK, width: Real = 1.6) -> str:
     """An arrow; `bend` pushes its middle to the left of its way, in units of its length."""
     (x, y), (u, v) = start, end
     far = hypot(u - x, v - y)
@@ -108,7 +109,7 @@ def arrow(start: Point, end: Point, bend: float = 0.0, ink: str = INK, width: fl
     return shaft + line([(u, v), *tips], fill=ink, stroke=None)
 
 
-def brace(left: float, right: float, y: float, words: str, over: bool = False) -> str:
+def brace(left: Real, right: Real, y: Real, words: str, over: bool = False) -> str:
     """A curly brace under (or over) what lies between left and right, with words at its point."""
     q, mid = -8 if over else 8, (left + right) / 2
     way = (
@@ -118,12 +119,12 @@ def brace(left: float, right: float, y: float, words: str, over: bool = False) -
     return element("path", d=way, fill="none", stroke=INK, stroke_width=1.4) + text(mid, y + 3.3 * q, words)
 
 
-def width(words: str, size: float = 14) -> float:
+def width(words: str, size: Real = 14) -> Real:
     """About how wide these words are in a common typeface: East Asian signs and emoji are wide."""
     return size * sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in plain(words))
 
 
-def row(words: Sequence[str], start: float = 2, size: float = 16) -> tuple[list[float], float]:
+def row(words: Sequence[str], start: Real = 2, size: Real = 16) -> tuple[list[Real], Real]:
     """Where tokens as wide as their words begin when they stand in a row, and where the row ends."""
     lefts = [start]
     for word in words:
@@ -131,7 +132,7 @@ def row(words: Sequence[str], start: float = 2, size: float = 16) -> tuple[list[
     return lefts[:-1], lefts[-1] - 6
 
 
-def token(left: float, y: float, word: str, size: float = 16, wide: float = 0, **look: object) -> str:
+def token(left: Real, y: Real, word: str, size: Real = 16, wide: Real = 0, **look: object) -> str:
     """An input that shows its word: a grey box as wide as the word (or `wide`), or with another look."""
     wide = wide or width(word, size) + 20
     box = dict(x=float(left), y=y - size, width=float(wide), height=2.0 * size, rx=4, fill=colour("x")) | look
