@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unrolled import draw
@@ -98,6 +99,10 @@ def test_the_staircase_has_one_more_word_in_each_row():
     assert draw.chain_rule(list("abcde")).svg().count("<rect") == 1 + 2 + 3 + 4 + 5
 
 
+def test_the_table_has_an_example_of_its_own():
+    assert draw.table().svg().count("<rect") == 16 + 1
+
+
 def test_the_table_counts_its_numbers():
     svg = draw.table(np.eye(2), ["a", "b"], sizes=(120, 10_000)).svg()
     for told in (">4 numbers<", ">14,400 numbers<", ">100,000,000 numbers<"):
@@ -110,6 +115,11 @@ def test_pixels_are_drawn_in_reading_order():
     svg = draw.sequence_kinds("a", [0.0], image, ["a"]).svg()
     pixels = re.findall(r'fill="currentColor" fill-opacity="([\d.]+)"', svg)
     assert pixels[:16] == pixels[16:] and pixels[2] == "0.93" and len(set(pixels)) == 2
+
+
+def test_tensors_can_be_drawn_and_numbers_are_actions_too():
+    svg = draw.sequence_kinds("a", torch.randn(400), torch.eye(8), torch.tensor([0, 3, 12])).svg()
+    assert ">12<" in svg and "tensor" not in svg
 
 
 def test_a_constant_image_and_a_silent_sound_can_be_drawn():

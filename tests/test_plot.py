@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unrolled import plot
@@ -63,6 +64,15 @@ def test_a_figure_without_words_is_refused():
         plot.curves({"RNN": [1, 2]})
     with pytest.raises(ValueError, match="5 to 30"):
         plot.curves({"RNN": [1, 2]}, "figure-1.png")
+
+
+def test_of_a_long_account_the_first_sentences_are_the_name_and_the_others_the_description():
+    rest = "Then it settles above a dashed line, " + "and stays " * 20 + "there."
+    figure = plot.curves({"RNN": [2, 1]}, "The loss falls quickly at first. " + rest)
+    assert figure.alt == "The loss falls quickly at first." and figure.desc == rest
+    assert f"<desc>{rest}</desc>" in figure.html and repr(figure).endswith(rest)
+    with pytest.raises(ValueError, match="several sentences"):
+        plot.curves({"RNN": [2, 1]}, "one sentence of " + "many " * 40 + "words.")
 
 
 def test_every_figure_says_what_it_shows_to_a_screen_reader_and_in_a_terminal(figures):
@@ -129,6 +139,13 @@ def test_what_is_not_finite_leaves_a_gap_and_does_not_raise():
     plot.heat([[np.nan, 1.0]], ALT)
 
 
+def test_tensors_with_a_gradient_can_be_plotted():
+    t = torch.ones(3, 3, requires_grad=True) * torch.tensor([0.2, 0.5, 0.3])
+    plot.curves({"RNN": t[0]}, ALT)
+    plot.bars(t[0], ["a", "b", "c"], ALT)
+    plot.heat(t.bfloat16(), ALT, rows=None, columns=["a", "b", "c"])
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="series is empty|0 series"):
         plot.curves({}, ALT)
@@ -150,6 +167,7 @@ def test_the_true_symbol_is_shown_however_unlikely_and_the_others_are_counted():
 def test_growth_draws_numbers_that_no_float_can_hold():
     svg = plot.growth({"V = 10,000": [10_000**k for k in range(1, 101)]}, ALT, marks={"atoms": 10**80}).svg()
     assert ">10⁴⁰⁰<" in svg and ">atoms<" in svg
+    assert ">10⁴⁰⁰<" in plot.growth({"V": ([1, 50, 100], [1, 10**200, 10**400])}, ALT).svg()
 
 
 def test_long_curves_stay_small():

@@ -19,7 +19,7 @@ import matplotlib
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from .picture import INK, Picture
+from .picture import INK, Picture, plain, ten
 
 STYLE = Path(__file__).with_name("unrolled.mplstyle")
 GREY = "#777777"  # the ink of the style file; `picture` turns it into the page's own colour
@@ -80,6 +80,13 @@ def house() -> Iterator[None]:
             yield
 
 
+def label(axes: Any, xlabel: str = "", ylabel: str = "", title: str = "") -> None:
+    """Name the axes; nothing stays nothing."""
+    shown = {k: plain(v) for k, v in dict(xlabel=xlabel, ylabel=ylabel).items() if v}
+    axes.set(**shown)
+    axes.set_title(plain(title) if title else "", loc="left")
+
+
 def picture(figure: Figure, alt: str, desc: str = "") -> Picture:
     """The figure as an inline SVG: its ink and its typeface are the page's, its numbers short."""
     buffer = io.StringIO()
@@ -108,8 +115,3 @@ def power(value: Real) -> str:
     exponent = math.floor(math.log10(value) + 1e-9)
     lead = f"{value / 10.0**exponent:.3g}"
     return ten(exponent) if lead == "1" else f"{lead}×{ten(exponent)}"
-
-
-def ten(exponent: int) -> str:
-    """10 to a whole power, as text: 10⁻³."""
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -5,19 +5,18 @@ chapter 14. Labels are plain text: `$`, emoji and control characters are shown, 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from .looks import COLOURS, DOTS, GREY, LOOKS, house, look, picture, power, ten, use
-from .picture import Picture, plain
-from .strips import Numbers, array, strip
-from .strokes import ROLES
+from .blocks import bars, heat, waterfall
+from .looks import COLOURS, DOTS, GREY, LOOKS, house, label, look, picture, power, use
+from .picture import Picture, plain, ten
+from .strips import array, strip
 
 __all__ = ["COLOURS", "LOOKS", "bars", "curves", "growth", "heat", "points", "strip", "use", "waterfall"]
 
@@ -54,15 +53,8 @@ def _lines(series: Series, alt: str, names: tuple, floor: Real | None, log: str,
             for way in log:
                 _log_axis(axes, way)
             _panel(axes, group, floor, joined)
-            _label(axes, *names, title)
+            label(axes, *names, title)
         return picture(figure, alt)
-
-
-def _label(axes: Any, xlabel: str = "", ylabel: str = "", title: str = "") -> None:
-    """Name the axes; nothing stays nothing."""
-    shown = {k: plain(v) for k, v in dict(xlabel=xlabel, ylabel=ylabel).items() if v}
-    axes.set(**shown)
-    axes.set_title(plain(title) if title else "", loc="left")
 
 
 def _panel(axes: Any, group: Series, floor: Real | None, joined: bool) -> None:
@@ -139,11 +131,11 @@ def _log_axis(axes: Any, way: str) -> None:
 def growth(sizes: Series, alt: str, xlabel: str = "", marks: Mapping[str, Real] | None = None) -> Picture:
     """How sizes grow, as powers of ten; whole numbers may be as large as they like (10,000 to the power 100).
 
-    sizes: name -> the sizes for 1, 2, ...; marks: name -> a size to draw a line at, such as all atoms.
+    sizes: name -> the sizes for 1, 2, ... or (x, sizes); marks: name -> a size to draw a line at.
     """
     with house():
         axes = (figure := Figure(figsize=(5.6, 3.1))).subplots()
-        _panel(axes, {k: [math.log10(v) for v in values] for k, values in sizes.items()}, None, True)
+        _panel(axes, {name: _exponents(values) for name, values in sizes.items()}, None, True)
         for name, size in (marks or {}).items():
             axes.axhline(math.log10(size), color=GREY, ls=DOTS)
             axes.text(0.01, math.log10(size), plain(name), va="bottom", transform=axes.get_yaxis_transform())
@@ -152,96 +144,12 @@ def growth(sizes: Series, alt: str, xlabel: str = "", marks: Mapping[str, Real] 
         axes.yaxis.set_major_formatter(
             FuncFormatter(lambda v, _: f"{10**v:,.0f}" if 0 <= v < 4 else ten(round(v)))
         )
-        _label(axes, xlabel)
+        label(axes, xlabel)
         return picture(figure, alt)
 
 
-def bars(
-    probabilities: Numbers,
-    labels: Sequence[str],
-    alt: str,
-    true: int | None = None,
-    top: int = 12,
-    xlabel: str = "",
-) -> Picture:
-    """A distribution over the next symbol: the `top` likeliest, one bar each, and all others in one line.
-
-    - probabilities (V,), not negative; labels: the V symbols;
-    - true: the index of what really came next; its bar is outlined and its number says so.
-    """
-    p = array(probabilities).reshape(-1)
-    if len(p) != len(labels) or not len(p) or not (p >= 0).all():
-        found = f"{len(p)} probabilities (the least is {p.min(initial=0):.3g}) for {len(labels)} labels"
-        raise ValueError(f"{found}: give one, at least 0, for each; softmax(logits) makes them")
-    shown = [int(k) for k in np.argsort(-p, kind="stable")[:top]]
-    shown += [true] if true is not None and true not in shown else []
-    rest = float(p.sum() - p[shown].sum())
-    rows = [(plain(labels[k])[:24], p[k], k == true) for k in shown]
-    rows += [(f"{len(p) - len(shown)} others", rest, False)] if len(p) > len(shown) else []
-    with house():
-        axes = (figure := Figure(figsize=(4.6, 0.5 + 0.27 * len(rows)))).subplots()
-        for k, (_, value, hit) in enumerate(rows):
-            axes.barh(-k, value, 0.74, color=ROLES["y"], edgecolor=GREY if hit else "none", lw=2)
-            _beside(axes, value, -k, f"{value:.2g}{'  came next' * hit}")
-        _bare(axes, [name for name, *_ in rows], xlabel)
-        return picture(figure, alt)
-
-
-def _beside(axes: Any, x: Real, y: Real, words: str) -> None:
-    """Words just to the right of the end of a bar."""
-    axes.annotate(words, (x, y), xytext=(5, 0), textcoords="offset points", va="center")
-
-
-def _bare(axes: Any, names: Sequence[str], xlabel: str) -> None:
-    """Rows with their names, from the top down; the numbers beside the bars make an axis needless."""
-    axes.set_yticks(-np.arange(len(names)), names)
-    axes.tick_params(length=0, labelbottom=False)
-    axes.grid(visible=False)
-    axes.spines["bottom"].set_visible(False)
-    _label(axes, xlabel)
-
-
-def waterfall(values: Numbers, labels: Sequence[str], alt: str, xlabel: str = "bits") -> Picture:
-    """Steps that add up, from the top down, with their sum in the last row: the bits of each word."""
-    v = array(values).reshape(-1)
-    if len(v) != len(labels):
-        raise ValueError(f"{len(v)} values for {len(labels)} labels: give as many of each")
-    starts = np.append(np.cumsum(v) - v, 0.0)
-    with house():
-        axes = (figure := Figure(figsize=(5.2, 0.8 + 0.27 * len(starts)))).subplots()
-        for k, (start, value) in enumerate(zip(starts, [*v, v.sum()])):
-            axes.barh(-k, value, 0.74, left=start, color=ROLES["y"] if k < len(v) else ROLES["x"])
-            _beside(axes, start + value, -k, f"{value:.3g}")
-        _bare(axes, [*(plain(s)[:24] for s in labels), "sum"], xlabel)
-        return picture(figure, alt)
-
-
-def heat(
-    matrix: Numbers,
-    alt: str,
-    rows: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    xlabel: str = "",
-    ylabel: str = "",
-) -> Picture:
-    """A matrix as colour: blue above zero, vermilion below, the stronger the larger; few have numbers."""
-    m = np.atleast_2d(array(matrix))
-    most = float(np.nanmax(np.abs(m), initial=1e-12))
-    high, wide = m.shape
-    rgba = np.empty((*m.shape, 4))
-    rgba[..., :3] = np.where((m >= 0)[..., None], to_rgb(ROLES["h"]), to_rgb(ROLES["f"]))
-    few = m.size <= 80
-    # The page shows through, light by day and dark by night; numbers need some of it to stand out.
-    rgba[..., 3] = np.nan_to_num((0.7 if few else 1.0) * (np.abs(m) / most) ** 0.8)
-    with house():
-        axes = (
-            figure := Figure(figsize=(5.2, min(7.0, max(1.6, 0.9 + 4.2 * high / max(wide, 4)))))
-        ).subplots()
-        axes.imshow(rgba, interpolation="none", aspect="auto")
-        axes.grid(visible=False)
-        for i, j in np.ndindex(*m.shape) if few else ():
-            axes.text(j, i, f"{m[i, j]:.2g}".replace("-", "−"), ha="center", va="center", fontsize=10)
-        for ticks, names in ((axes.set_xticks, columns), (axes.set_yticks, rows)):
-            ticks(range(len(names)), [plain(n)[:14] for n in names])
-        _label(axes, xlabel, ylabel, "" if few else f"strongest: {most:.3g}")
-        return picture(figure, alt)
+def _exponents(values: Any) -> tuple:
+    """The powers of ten, taken before a number that no float can hold becomes one."""
+    pair = isinstance(values, tuple) and len(values) == 2
+    sizes = [math.log10(v) for v in (values[1] if pair else values)]
+    return values[0] if pair else range(1, len(sizes) + 1), sizes

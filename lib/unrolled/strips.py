@@ -14,6 +14,7 @@ from .picture import INK, Picture, plain
 from .strokes import arrow, colour, element, line, square, text, token, width
 
 Numbers = Any  # a list, an array or a tensor of numbers
+EXAMPLE = ((0.01, 0.6, 0.01, 0.38), (0.2, 0.05, 0.7, 0.05), (0.55, 0.1, 0.01, 0.34), (0.4, 0.2, 0.35, 0.05))
 PEN = dict(fill="none", stroke=colour("x"), stroke_width=1.6)
 
 
@@ -22,14 +23,13 @@ def array(values: Numbers) -> np.ndarray:
     return np.asarray(values.detach().double().cpu() if hasattr(values, "detach") else values, dtype=float)
 
 
-def sequence_kinds(
-    letters: str, sound: Numbers, image: Numbers, actions: Sequence[str], alt: str = ""
-) -> Picture:
+def sequence_kinds(letters: str, sound: Numbers, image: Numbers, actions: Any, alt: str = "") -> Picture:
     """Four kinds of data, one shape: text, sound, an image and actions, each in a row through time (S2).
 
     - letters: the text; sound: the samples of a wave; image (rows, columns): the ink of each pixel;
-    - actions: a symbol or a short word for each. As many of each are drawn as have room.
+    - actions: a symbol, a short word or a number for each. As many of each are drawn as have room.
     """
+    actions = actions.tolist() if hasattr(actions, "tolist") else actions
     rows = [_letters(letters), _wave(sound), _pixels(image), _letters(actions)]
     drawn = []
     for k, (name, row) in enumerate(zip(("text", "sound", "an image", "actions"), rows)):
@@ -52,11 +52,12 @@ def _letters(symbols: Sequence[str]) -> str:
 
 
 def _wave(sound: Numbers) -> str:
-    """Samples as small squares, on the wave that they trace."""
-    wave = array(sound)[:58]
-    high = 26 * wave / max(1e-9, np.abs(wave).max())
-    points = [(4 + 8.0 * t, -float(v)) for t, v in enumerate(high)]
-    return line(points, **PEN) + "".join(square(x, y, 5.0) for x, y in points)
+    """A wave of at most 464 samples, and small squares on as many of them as have room."""
+    wave = array(sound)[:464]
+    high = 26 * wave / max(1e-9, np.abs(wave).max(initial=0))
+    step = max(1, -(-len(wave) // 58))
+    points = [(4 + 8.0 * t / step, -float(v)) for t, v in enumerate(high)]
+    return line(points, **PEN) + "".join(square(x, y, 5.0) for x, y in points[::step])
 
 
 def _pixels(image: Numbers) -> str:
@@ -127,11 +128,14 @@ def _cell(x: Real, y: Real, wide: Real, value: Real, most: Real) -> str:
 
 
 def table(
-    probabilities: Numbers, words: Sequence[str], sizes: Sequence[int] = (120, 10_000), alt: str = ""
+    probabilities: Numbers = EXAMPLE,
+    words: Sequence[str] = ("the", "train", "to", "Paris"),
+    sizes: Sequence[int] = (120, 10_000),
+    alt: str = "",
 ) -> Picture:
     """The table of p(next word | word): a few words in full, then what more words would ask for (P4).
 
-    probabilities (V, V): one row for each word given; sizes: the larger vocabularies to set beside it.
+    probabilities (V, V): one row for each word given; sizes: larger vocabularies to set beside it.
     """
     p, drawn, side = array(probabilities), [], 168.0
     lead = max(width(w, 14) for w in words) + 8
