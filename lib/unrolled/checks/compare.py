@@ -1,0 +1,163 @@
+"""What answers are made of: telling their kinds apart, copying, comparing and describing them.
+
+Numbers are compared in float64 with a relative tolerance of 1e-6. One loose absolute tolerance for all sizes
+is how wrong answers pass elsewhere: a mean over n - 1 differs from a mean over n by less than 1e-2.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+RTOL, ATOL = 1e-6, 1e-8
+SINGLE = 1e-4  # for float32 and shorter: about a hundred roundings
+
+
+def kind(value: Any) -> str:
+    """What a value counts as: "tensor", "number", "list" (of scalars), "tuple" (of anything else) ..."""
+    if isinstance(value, torch.Tensor):
+        return "tensor"
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    if isinstance(value, int | float | np.number):
+        return "number"
+    if isinstance(value, list | tuple):
+        plain = len(value) and all(kind(v) in ("bool", "number", "text") for v in value)
+        return "list" if plain or value == [] else "tuple"
+    names = ((str, "text"), (dict, "dict"), (set, "set"), (frozenset, "set"), (np.ndarray, "array"))
+    for cls, name in names:
+        if isinstance(value, cls):
+            return name
+    return "nothing" if value is None else "function" if callable(value) else "other"
+
+
+class Leaf(NamedTuple):
+    """One part of an answer: its place ("" if it is the only part, else "first", "second" ...) and value."""
+
+    place: str
+    value: Any
+
+
+def leaves(value: Any, place: str = "") -> list[Leaf]:
+    """The parts of an answer, left to right; nested tuples are opened, dicts and lists of scalars are not."""
+    if kind(value) != "tuple":
+        return [Leaf(place, value)]
+    ordinals = ("first", "second", "third", "fourth")
+    named = [ordinals[i] if i < 4 else f"number {i + 1}" for i in range(len(value))]
+    return [leaf for name, v in zip(named, value) for leaf in leaves(v, f"{place} {name}".strip())]
+
+
+def clone(value: Any) -> Any:
+    """A copy that shares no memory with the value; `requires_grad` is kept, the graph is not."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(clone(v) for v in value)
+    return copy.deepcopy(value)
+
+
+def numeric(value: Any) -> torch.Tensor | None:
+    """Numbers and tensors as float64 on the CPU; None for everything else."""
+    if isinstance(value, torch.Tensor):
+        dtype = torch.complex128 if value.is_complex() else torch.float64
+        return value.detach().cpu().to(dtype)
+    return torch.tensor(real(value), dtype=torch.float64) if kind(value) in ("number", "bool") else None
+
+
+def real(value: Any) -> float:
+    """The number as a float; whole numbers beyond the range of floats are infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def close(a: torch.Tensor, b: torch.Tensor, rtol: float = RTOL, atol: float = ATOL) -> bool:
+    """Equal shapes and equal numbers within the tolerance; NaN equals NaN."""
+    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def tolerance(*values: Any) -> tuple[float, float]:
+    """(rtol, atol): those of float64, unless one of the values is a tensor of a shorter float."""
+    short = any(
+        isinstance(v, torch.Tensor) and v.is_floating_point() and v.dtype != torch.float64 for v in values
+    )
+    return (SINGLE, SINGLE / 100) if short else (RTOL, ATOL)
+
+
+def same(a: Any, b: Any, strict: bool = True) -> bool:
+    """Whether two answers are the same; `strict` also tells apart real, whole and boolean tensors."""
+    x, y = numeric(a), numeric(b)
+    if x is not None and y is not None:
+        return (not strict or _sort(a) == _sort(b)) and close(x, y, *tolerance(a, b))
+    if kind(a) != kind(b):
+        return False
+    if kind(a) in ("list", "tuple"):
+        return len(a) == len(b) and all(same(i, j, strict) for i, j in zip(a, b))
+    if kind(a) == "dict":
+        return a.keys() == b.keys() and all(same(a[k], b[k], strict) for k in a)
+    if isinstance(a, torch.nn.Module) and isinstance(b, torch.nn.Module):
+        return same(dict(a.state_dict()), dict(b.state_dict()), strict)
+    return bool(a is b or (kind(a) in ("text", "set", "nothing") and a == b))
+
+
+def _sort(value: Any) -> tuple[str, bool, bool]:
+    """What sort of numbers these are."""
+    tensor = isinstance(value, torch.Tensor)
+    return kind(value), tensor and value.is_floating_point(), tensor and value.dtype == torch.bool
+
+
+def digits(*values: float, least: int = 2) -> list[str]:
+    """The numbers with two significant digits, or with as many as it takes (up to 9) to tell them apart."""
+    for n in range(least, 10):
+        texts = [_digits(v, n) for v in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def _digits(value: float, n: int) -> str:
+    number = real(value)
+    if number.is_integer() and abs(number) < (1e15 if isinstance(value, int) else 1e6):
+        return str(int(value))
+    return f"{number:.{n}g}"
+
+
+def size(shape: Any) -> str:
+    """A shape as people write it: (2, 3)."""
+    return str(tuple(shape))
+
+
+def describe(value: Any) -> str:
+    """One line about a value: a small one in full, with two significant digits; a large one by its shape."""
+    known: dict[str, Callable[[Any], str]] = {
+        "tensor": _tensor,
+        "number": lambda v: digits(v if isinstance(v, int) else real(v))[0],
+        "bool": lambda v: str(bool(v)),
+        "text": lambda v: _short(repr(str(v))),
+        "list": lambda v: _short("[" + ", ".join(describe(i) for i in v) + "]"),
+        "tuple": lambda v: _short("(" + ", ".join(describe(i) for i in v) + ")"),
+        "dict": lambda v: f"a dict of {len(v)}",
+        "set": lambda v: _short("{" + ", ".join(sorted(describe(i) for i in v)) + "}"),
+        "nothing": lambda v: "None",
+        "array": lambda v: f"a NumPy array {size(v.shape)}",
+        "function": lambda v: str(getattr(v, "label", "a function")),
+    }
+    return known.get(kind(value), lambda v: f"an object of type {type(v).__name__}")(value)
+
+
+def _tensor(value: torch.Tensor) -> str:
+    if value.ndim > 2 or value.numel() > 12 or not value.numel() or value.is_complex():
+        return f"{size(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    return _nested(value.tolist())
+
+
+def _nested(value: Any) -> str:
+    return "[" + ", ".join(map(_nested, value)) + "]" if isinstance(value, list) else describe(value)
+
+
+def _short(text: str, most: int = 72) -> str:
+    return text if len(text) <= most else text[: most - 4] + " ..."

@@ -1,0 +1,38 @@
+"""From a wrong result to its reason: the known wrong answers of the exercise.
+
+A known wrong answer runs on the same seeded cases. Where it gives what the learner's function gives, and is
+refused for the same reason, its hint is the one to show.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .compare import same
+from .sandbox import Outcome
+from .trial import Failure, Trial, first_failure
+
+
+def known(exercise: Any, trials: list[Trial], failure: Failure) -> tuple[str, str] | None:
+    """(name, hint) of the known wrong answer that does the same on every case, or None."""
+    for name, (wrong, hint) in exercise.wrong.items():
+        theirs = [exercise.again(wrong, t) for t in _while_alike(exercise, wrong, trials)]
+        if len(theirs) == len(trials):
+            found = first_failure(theirs, exercise.demands())
+            if found and found.name == failure.name:
+                return name, hint
+    return None
+
+
+def _while_alike(exercise: Any, wrong: Callable[..., Any], trials: list[Trial]) -> Iterator[Trial]:
+    """The trials, up to the first on which the wrong answer does something else than the learner's."""
+    for trial in trials:
+        if not alike(exercise.again(wrong, trial).outcome, trial.outcome):
+            return
+        yield trial
+
+
+def alike(a: Outcome, b: Outcome) -> bool:
+    """Two outcomes are the same: equal values, or the same error with the same message."""
+    if a.broken or b.broken:
+        return bool(a.broken and b.broken and a.broken[:2] == b.broken[:2])
+    return same(a.value, b.value)
