@@ -4,10 +4,13 @@
 NEW_ENOUGH = 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
             $$p -c $(NEW_ENOUGH) 2>/dev/null && { echo $$p; break; }; done)
-# The first browser that the page tests can drive.
-export UNROLLED_CHROMIUM ?= $(shell for p in chromium chromium-browser google-chrome google-chrome-stable \
+# The first browser that the page tests can drive; UNROLLED_CHROMIUM=/path overrides the choice.
+UNROLLED_CHROMIUM ?= $(shell for p in chromium chromium-browser google-chrome google-chrome-stable \
             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do \
             command -v "$$p" && break; done)
+ifneq ($(UNROLLED_CHROMIUM),)
+export UNROLLED_CHROMIUM
+endif
 BIN = .venv/bin
 PORT ?= 8000
 STEPS = lint check book pytest

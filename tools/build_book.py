@@ -15,25 +15,23 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import run_notebooks
 from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, myst_nb_reader_plugin
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
 CELL_LIMIT = 300  # seconds
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-ENDINGS = {CellTimeoutError: f"A cell ran for more than {CELL_LIMIT} s.", DeadKernelError: "The kernel died."}
+run_notebooks.StrictClient.extra_arguments = ["--IPKernelApp.log_level=40"]  # else each warns of TCP
 
 
 class ChapterFailed(Exception):
-    """A chapter does not run; the message shows the cell and why."""
+    """A chapter does not run; the message shows the cell and the end of its traceback."""
 
 
 def key(root: Path) -> str:
@@ -48,65 +46,41 @@ def key(root: Path) -> str:
     return seen.hexdigest()[:16]
 
 
-def execute(nb: NotebookNode, name: str = "notebook", limit: int = CELL_LIMIT) -> float:
-    """Run the notebook's cells in place, in an empty folder; return the seconds, or raise ChapterFailed.
-
-    Stricter than most runners: an exception in a thread, an unknown magic and a dead kernel count too.
-    """
-    begun, start = [], time.monotonic()
-    with TemporaryDirectory() as folder:
-        here = {"metadata": {"path": folder}}
-        client = NotebookClient(nb, timeout=limit, record_timing=False, resources=here)
-        client.extra_arguments = ["--IPKernelApp.log_level=40"]  # it warns of TCP on every start
-        client.on_cell_start = lambda cell, cell_index: begun.append(cell)
-        try:
-            client.execute()
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise ChapterFailed(report(name, begun[-1], ENDINGS.get(type(error), str(error)))) from None
-    for cell in nb.cells:
-        for output in cell.get("outputs", []):
-            if output.get("name") == "stderr" and "Traceback (most recent call last)" in output.text:
-                raise ChapterFailed(report(name, cell, output.text))
+def execute(nb: NotebookNode, name: str) -> float:
+    """Run a chapter's cells in place, as strictly as notebooks are tested; return the seconds."""
+    code, start = [cell for cell in nb.cells if cell.cell_type == "code"], time.monotonic()
+    stop, threads = run_notebooks.execute(code, CELL_LIMIT)
+    if stop:
+        raise ChapterFailed(report(name, code[stop[0]], stop[1]))
+    for cell in code:
+        cell.metadata.pop("execution", None)  # times; the cache would take the cell for another one
+        told = "".join(o.text for o in cell.outputs if o.get("name") == "stderr")
+        if "Traceback (most recent call last)" in told:
+            raise ChapterFailed(report(name, cell, f"writes a traceback:\n{told}"))
+    if threads:
+        raise ChapterFailed(f"\n{name}: a thread failed with {'; '.join(threads)}\n")
     return time.monotonic() - start
 
 
 def report(name: str, cell: NotebookNode, reason: str, lines: int = 15) -> str:
-    tail = "\n".join(ANSI.sub("", reason).rstrip().splitlines()[-lines:])
-    return f"\n{name}: this cell fails\n{'-' * 70}\n{cell.source}\n{'-' * 70}\n{tail}\n"
-
-
-def outdated(cache, nb: NotebookNode) -> bool:
-    """Whether nb must run: it has no outputs, or its cells' tags have changed since (a cache keeps them)."""
-    try:
-        stored = cache.get_cache_bundle(cache.match_cache_notebook(nb).pk).nb
-    except KeyError:
-        return True
-    tags = [cell.metadata for cell in nb.cells if cell.cell_type == "code"]
-    return tags != [cell.metadata for cell in stored.cells if cell.cell_type == "code"]
+    """What a cell says, why it failed, and the end of its traceback."""
+    traceback = "\n".join(line for o in cell.get("outputs", []) for line in o.get("traceback", []))
+    tail = "\n".join(ANSI.sub("", traceback or reason).rstrip().splitlines()[-lines:])
+    head = f"\n{name}: this cell {reason.splitlines()[0]}"
+    return f"{head}\n{'-' * 70}\n{cell.source}\n{'-' * 70}\n{tail}\n"
 
 
 def run_chapters(root: Path = ROOT) -> Path:
-    """Run what is outdated; return the folder of outputs.  Leaves with the reports if chapters fail."""
+    """Run the chapters that have no outputs; return the folder of outputs, or leave with what failed."""
+    os.environ.update(UNROLLED_OFFLINE="1", UNROLLED_PROGRESS="0", PYTHONHASHSEED="0")
+    # What somebody has downloaded changes nothing, unless UNROLLED_DATA says so (and then `key` knows).
+    os.environ["UNROLLED_CACHE"] = str(root / "_build" / "data")
     outputs = root / "_build" / "outputs" / key(root)
     for old in outputs.parent.glob("*"):
         if old != outputs:
             shutil.rmtree(old)
     outputs.mkdir(parents=True, exist_ok=True)
-    cache, pages = get_cache(outputs), [read(path) for path in sorted(root.glob("book/*.md"))]
-    chapters = [page for page in pages if page]
-    todo = [page for page in chapters if outdated(cache, page[1])]
-    print(f"{len(chapters)} pages with code, {len(todo)} to run, {AT_ONCE} at a time", flush=True)
-    failures = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(announce, path.stem, nb): (path, nb) for path, nb in todo}
-        for job in as_completed(jobs):
-            path, nb = jobs[job]
-            try:
-                bundle = CacheBundleIn(nb, str(path), data={"execution_seconds": job.result()})
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            except ChapterFailed as failure:
-                failures.append(str(failure))
-    if failures:
+    if failures := fill(get_cache(outputs), sorted(root.glob("book/*.md"))):
         sys.exit("\n".join(failures))
     if outputs.name != key(root):
         shutil.rmtree(outputs)
@@ -114,11 +88,24 @@ def run_chapters(root: Path = ROOT) -> Path:
     return outputs
 
 
-def read(path: Path) -> tuple[Path, NotebookNode] | None:
-    """The page as a notebook, as Sphinx will read it; None if it is only text."""
-    if is_myst_markdown_notebook(path.read_text(encoding="utf-8")):
-        return path, myst_nb_reader_plugin(str(path))
-    return None
+def fill(cache: JupyterCacheAbstract, paths: list[Path]) -> list[str]:
+    """Put the outputs of all pages with code into the cache; return the reports of those that fail."""
+    coded = [path for path in paths if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))]
+    pages = {path: myst_nb_reader_plugin(str(path)) for path in coded}
+    known = {record.hashkey for record in cache.list_cache_records()}
+    todo = {p: nb for p, nb in pages.items() if cache.create_hashed_notebook(nb)[1] not in known}
+    print(f"{len(pages)} pages with code, {len(todo)} to run, {AT_ONCE} at a time", flush=True)
+    failures = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = {pool.submit(announce, path.stem, nb): path for path, nb in todo.items()}
+        for job in as_completed(jobs):
+            path = jobs[job]
+            try:
+                bundle = CacheBundleIn(todo[path], str(path), data={"execution_seconds": job.result()})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            except ChapterFailed as failure:
+                failures.append(str(failure))
+    return failures
 
 
 def announce(name: str, nb: NotebookNode) -> float:
@@ -144,13 +131,10 @@ def render(root: Path, outputs: Path) -> None:
                     confoverrides=settings, **strict):
         sys.exit("The pages were not built: see the warnings above.")
     if len(get_cache(outputs).list_cache_records()) != known:
-        sys.exit("Sphinx read a page's cells differently from this tool, and ran them again: see `read`.")
+        sys.exit("Sphinx read a page's cells differently from this tool, and ran them again: see `fill`.")
 
 
 def main() -> None:
-    os.environ.update(UNROLLED_OFFLINE="1", UNROLLED_PROGRESS="0", PYTHONHASHSEED="0")
-    # What somebody has downloaded changes nothing, unless UNROLLED_DATA says so (and then `key` knows).
-    os.environ["UNROLLED_CACHE"] = str(ROOT / "_build" / "data")
     start = time.monotonic()
     render(ROOT, run_chapters(ROOT))
     page = ROOT / "_build" / "html" / "index.html"

@@ -107,18 +107,24 @@ def close_fold(self, node):
     self.body.append("</details>\n")
 
 
+def name_repository(app, docname, source):
+    """Fill in the repository's address where a page names it, for example to clone it."""
+    source[0] = source[0].replace("{{ repository }}", repository(app.config))
+
+
 def dress(app, pagename, templatename, context, doctree):
     """Give the templates what they need for one page, and take away what the page does not."""
     context["buttons"] = buttons(app, pagename, context["pathto"])
     context["without_icon_script"] = without_icon_script
     # Thebe would start a remote kernel; its script stops with an error where it is switched off.
-    context["script_files"][:] = [s for s in context["script_files"] if "thebe" not in script_text(s)]
+    for kind in "script_files", "css_files":
+        context[kind][:] = [file for file in context[kind] if "thebe" not in asset_text(file)]
     # A list may hold list items only (ARIA), and the role that docutils gives to entries is deprecated.
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
 
 
-def script_text(script) -> str:
-    return f"{script.filename} {script.attributes.get('body', '')}"
+def asset_text(asset) -> str:
+    return f"{asset.filename} {asset.attributes.get('body', '')}"
 
 
 def without_icon_script(head: str) -> str:
@@ -177,6 +183,7 @@ def setup(app):
     app.add_post_transform(Solutions)
     app.add_post_transform(UniqueIds)
     app.add_node(HideCodeCellNode, override=True, html=(open_fold, close_fold))
+    app.connect("source-read", name_repository)
     app.connect("html-page-context", dress, priority=900)
     app.connect("build-finished", bring_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
