@@ -119,8 +119,9 @@ def dress(app, pagename, templatename, context, doctree):
     # Thebe would start a remote kernel; its script stops with an error where it is switched off.
     for kind in "script_files", "css_files":
         context[kind][:] = [file for file in context[kind] if "thebe" not in asset_text(file)]
+    body = re.sub(r'<script type="text/x-thebe-config">.*?</script>', "", context.get("body", ""), flags=re.S)
     # A list may hold list items only (ARIA), and the role that docutils gives to entries is deprecated.
-    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def asset_text(asset) -> str:
