@@ -58,19 +58,19 @@ class Shown(NamedTuple):
     @property
     def where(self) -> str:
         """Where to listen: the captions have no times, so this is a share of the way."""
-        return f"{self.claim.at:.0%} of the way through the lecture"
+        return f"{self.claim.at:.0%} of the way through"
 
     def _repr_html_(self) -> str:
         sign, verdict, named = self._parts
         c, small = self.claim, '<p style="margin:0.2rem 0 0;font-size:0.875em">'
         note = f"{small}<em>A correction, kindly meant:</em> {escape(c.note)}</p>" if c.note else ""
+        edge = "var(--u-i, #009E73)" if self.kind == "measured" else "var(--u-x, #767676)"
         return (
-            '<div class="u-claim" style="border-left:4px solid var(--u-i, #009E73);margin:1rem 0;'
+            f'<div class="u-claim" style="border-left:4px solid {edge};margin:1rem 0;'
             'padding:0.3rem 0 0.3rem 0.9rem;overflow-wrap:anywhere">'
-            f'<p style="margin:0"><span aria-hidden="true">{sign}</span> <strong>{c.id} {verdict}.</strong> '
-            f"{escape(c.sentence)}</p>"
-            f"{small}<strong>{named}:</strong> {escape(self.evidence)} "
-            f'<span style="white-space:nowrap">({self.where})</span></p>{note}</div>'
+            f'<p style="margin:0"><span aria-hidden="true">{sign}</span> <strong>{c.id} {verdict}</strong> '
+            f'<span style="font-size:0.875em">({self.where})</span>: {escape(c.sentence)}</p>'
+            f"{small}<strong>{named}:</strong> {escape(self.evidence)}</p>{note}</div>"
         )
 
     def __repr__(self) -> str:
@@ -105,7 +105,7 @@ def cite(id: str, source: str) -> Shown:
 
 
 def made() -> tuple[Shown, ...]:
-    """The claims made in this process, in the order of the lecture; the last one counts where one was repeated."""
+    """The claims made in this process, in the order of the lecture; a repeated one counts once."""
     order = list(CLAIMS)
     return tuple(sorted(_made.values(), key=lambda shown: (order.index(shown.claim.id), shown.kind)))
 

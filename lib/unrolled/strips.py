@@ -43,7 +43,7 @@ def sequence_kinds(letters: str, sound: Numbers, image: Numbers, actions: Any, a
     return Picture("".join(drawn), (564, 316), alt)
 
 
-def _letters(symbols: Sequence[str]) -> str:
+def _letters(symbols: Sequence[Any]) -> str:
     """Tokens in boxes of one width, as many as have room."""
     shown = [shorten(plain(s), 8, placeholder="…") for s in symbols]
     wide = max([30.0, *(width(s, 16) + 8 for s in shown)])
