@@ -35,8 +35,8 @@ def test_the_book_has_chapters_and_notebooks():
 def test_a_notebook_carries_no_outputs_and_no_machine(path):
     nb = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     nbformat.validate(nb)
-    assert nb.metadata == {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                           "language_info": {"name": "python"}}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert nb.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
     assert all(c.outputs == [] and c.execution_count is None for c in code(path))
 
 
@@ -63,7 +63,7 @@ def test_a_notebook_imports_only_what_colab_has(path):
 def test_a_notebook_shows_no_word_of_sphinx(path):
     cells = nbformat.read(path, as_version=4).cells
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-    outside = re.sub(r"(`+).+?\1|\$.+?\$", "", prose, flags=re.S)          # code and mathematics stay as they are
+    outside = re.sub(r"(`+).+?\1|\$.+?\$", "", prose, flags=re.S)          # code and mathematics may
     assert not re.search(r"^ *:::|\{[a-z:-]+\}|^\([\w-]+\)=|^:[a-z]+:", outside, re.M)
 
 
@@ -75,7 +75,7 @@ def test_a_chapter_starts_with_the_same_line(path):
 @chapters
 def test_a_code_cell_fits_on_a_screen(path):
     own = [cell.source for cell in code(path) if "lib" not in cell.metadata]
-    assert [source for source in own if source.count("\n") >= 25] == [], "cells of more than 25 lines"
+    assert [source for source in own if source.count("\n") >= 25] == [], "25 lines are the most"
 
 
 @chapters

@@ -89,7 +89,7 @@ class StrictClient(NotebookClient):
     def _note(self, cell, cell_index):
         self.current = cell_index
 
-    def process_message(self, msg, cell, cell_index):
+    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> object:
         """Count what a cell says; past the cap, drop it and interrupt the cell."""
         content = msg["content"]
         words = [content.get("text", ""), *map(str, content.get("data", {}).values())]
