@@ -115,7 +115,7 @@ def name_repository(app, docname, source):
 def dress(app, pagename, templatename, context, doctree):
     """Give the templates what they need for one page, and take away what the page does not."""
     context["buttons"] = buttons(app, pagename, context["pathto"])
-    context["without_icon_script"] = without_icon_script
+    context["lean"] = lean
     # Thebe would start a remote kernel; its script stops with an error where it is switched off.
     for kind in "script_files", "css_files":
         context[kind][:] = [file for file in context[kind] if "thebe" not in asset_text(file)]
@@ -128,9 +128,10 @@ def asset_text(asset) -> str:
     return f"{asset.filename} {asset.attributes.get('body', '')}"
 
 
-def without_icon_script(head: str) -> str:
-    """Drop 1.5 MB of icons; the dozen that the pages use are in icons.css."""
-    return re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", head)
+def lean(head: str) -> str:
+    """Drop 1.5 MB of icons (the dozen that pages use are in icons.css), and a style that only imports another."""
+    head = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", head)
+    return re.sub(r"_static/styles/theme\.css[^\"]*", "_static/basic.css", head)
 
 
 def buttons(app, pagename, pathto) -> list[dict]:
@@ -181,6 +182,7 @@ def setup(app):
     app.connect("config-inited", settle, priority=100)
     for style in "unrolled.css", "icons.css":
         app.add_css_file(style, priority=900)  # after the theme's, which they adjust
+    app.add_js_file("site.js", defer="defer")
     app.add_post_transform(Solutions)
     app.add_post_transform(UniqueIds)
     app.add_node(HideCodeCellNode, override=True, html=(open_fold, close_fold))
