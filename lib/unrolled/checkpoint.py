@@ -59,23 +59,34 @@ def load(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def restore(path: str | Path, model: nn.Module) -> dict[str, Any]:
-    """Fill the model with the weights saved at path; return the facts. BadCheckpoint if they do not fit."""
+    """Fill the model with the weights saved at path; return the facts. BadCheckpoint if they do not fit.
+
+    From the file of a training (`train.fit` with a path) it takes the best weights so far.
+    """
     tensors, facts = load(path)
-    fill(model, tensors, path, facts["architecture"])
+    if facts.get("kind") == "training":
+        tensors = {k.removeprefix("best/"): t for k, t in tensors.items() if k.startswith("best/")}
+    fill(model, tensors, path, facts.get("architecture", "of unknown make"))
     return facts
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], path: str | Path, architecture: str) -> None:
     """Copy the tensors into the model if all names and shapes agree; else BadCheckpoint names the first."""
-    ours, theirs = ({k: tuple(v.shape) for k, v in d.items()} for d in (model.state_dict(), tensors))
+    ours, theirs = _shapes(model.state_dict()), _shapes(tensors)
     wrong = [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]
     name = type(model).__name__
     if wrong or name != architecture:
         k = next(iter(wrong), None)
-        detail = f" ({k}: {theirs.get(k, 'missing')}, not {ours.get(k, 'missing')})" if wrong else ""
+        shapes = f"{k} is {theirs.get(k, 'missing')} in the file, {ours.get(k, 'missing')} in the model"
+        detail = f" ({shapes})" if wrong else ""
         cure = "Build the model as it was saved, or choose another path."
         raise BadCheckpoint(path, f"it holds a model {architecture}, not this {name}{detail}", cure)
     model.load_state_dict(dict(tensors))
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple | str]:
+    """The shape of each tensor; a table of counts (NGram's extra state) is as long as its text was rich."""
+    return {k: "a table" if k.endswith("_extra_state") else tuple(t.shape) for k, t in tensors.items()}
 
 
 def write(path: str | Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

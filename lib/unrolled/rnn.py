@@ -50,9 +50,9 @@ class RNN(SequenceModel):
         self.reset()
 
     def reset(self) -> None:
-        """Draw new weights. A rotation for W_h: at first it neither stretches nor shrinks a state."""
+        """Draw new weights, of a size at which W_h neither stretches nor shrinks a state on average."""
         nn.init.normal_(self.W_x)
-        nn.init.orthogonal_(self.W_h)
+        nn.init.normal_(self.W_h, std=self.hidden**-0.5)
         nn.init.normal_(self.W_y, std=self.hidden**-0.5)
         for b in (self.b_h, self.b_y):
             if b is not None:
