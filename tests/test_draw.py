@@ -158,3 +158,10 @@ def test_tokens_in_a_row_do_not_overlap():
     lefts, right = row(words)
     ends = [float(re.search(r'width="([\d.]+)"', token(x, 0, w))[1]) + x for x, w in zip(lefts, words)]
     assert all(end < left for end, left in zip(ends, [*lefts[1:], right])) and width("日本") > width("ab")
+
+
+def test_a_saved_drawing_needs_no_style_sheet(tmp_path):
+    for name, drawing in every().items():
+        drawing.save(tmp_path / "x.svg", ink="#eeeeee")
+        saved = (tmp_path / "x.svg").read_text(encoding="utf-8")
+        assert "var(" not in saved and "currentColor" not in saved and "#eeeeee" in saved, name

@@ -287,3 +287,7 @@ def test_a_saved_picture_stands_alone_with_fixed_colours(tmp_path):
     saved = (tmp_path / "x.svg").read_text(encoding="utf-8")
     assert 'fill="#0072B2"' in saved and "currentColor" not in saved
     ElementTree.fromstring(saved)
+
+
+def test_bars_follow_the_style_sheet_of_the_page():
+    assert "fill: var(--u-y, #499AC8)" in plot.bars([1.0], ["a"], ALT).svg()

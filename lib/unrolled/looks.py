@@ -20,6 +20,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from .picture import INK, Picture, plain, ten
+from .strokes import ROLES, colour
 
 STYLE = Path(__file__).with_name("unrolled.mplstyle")
 GREY = "#777777"  # the ink of the style file; `picture` turns it into the page's own colour
@@ -104,6 +105,8 @@ def picture(figure: Figure, alt: str, desc: str = "") -> Picture:
 def _lean(tag: str) -> str:
     """One tag of matplotlib's SVG without what a page has already: typefaces, long numbers, line breaks."""
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag).replace("xlink:href", "href").replace(GREY, INK)
+    for role in "xy":  # bars follow the style sheet of the page, as drawings do
+        tag = tag.replace(ROLES[role].lower(), colour(role))
     tag = re.sub(r"-?\d+\.\d{2,}", lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."), tag)
     return tag if "base64" in tag else re.sub(r"\s*\n\s*", " ", tag)
 

@@ -55,7 +55,9 @@ class Picture:
 
     def save(self, path: str | Path, ink: str = "#222222") -> None:
         """Write a file of its own, for slides: its colours are fixed, `ink` is that of text and axes."""
-        fixed = re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", self.svg()).replace(INK, ink)
+        fixed = self.svg().replace(INK, ink)
+        while (plainer := re.sub(r"var\(--[\w-]+, (#\w+)\)", r"\1", fixed)) != fixed:
+            fixed = plainer
         Path(path).write_text(fixed, encoding="utf-8", newline="\n")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:

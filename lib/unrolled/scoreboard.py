@@ -120,13 +120,13 @@ class Board(NamedTuple):
 def _cell(tick: str, told: str, theirs: str) -> str:
     small = f'<br><span style="font-size:0.8em;white-space:nowrap">{escape(told)}</span>' if told else ""
     aside = f'<br><em style="font-size:0.8em">lecture: {SIGNS[theirs]}</em>' if theirs else ""
-    look = f"{CELL};background:{TINTS[tick]}"
-    return f'<td style="{look}"><strong>{SIGNS[tick]}</strong>{small}{aside}</td>'
+    look = f"background:{TINTS[tick]};border-radius:4px;padding:0.1em 0.4em;white-space:nowrap"
+    return f'<td style="{CELL}"><strong style="{look}">{SIGNS[tick]}</strong>{small}{aside}</td>'
 
 
 def scoreboard(rows: Mapping[str, Any] | None = None) -> Board:
-    """The wish list as a table: each tick in a word, its number, the lecture's tick if it is another.
+    """The wish list as a table: each tick in a word, with its number, and the lecture's if it differs.
 
-    """The wish list as a table: each tick in a word, its number, the lecture's tick where it differs.
+    rows: name -> the `Wishes` of that model, or None for "not yet"; without rows, the lecture's models.
     """
     return Board(dict(rows) if rows is not None else dict.fromkeys(LECTURE))

@@ -24,6 +24,7 @@ ROLES = {
     "y": "#499AC8",
     "accent": "#D55E00",
 }
+UPON = "var(--u-on, var(--pst-color-background, #FFFFFF))"  # the ink upon a square or circle: the page itself
 MATH = "font-family:'STIX Two Text','Cambria Math',Georgia,serif;font-style:italic"
 Point = tuple[Real, Real]
 UNSEEN = dict(fill="none", stroke=INK, stroke_opacity=0.5, stroke_dasharray="4 4")  # looks of a token: lost,
@@ -70,13 +71,13 @@ def square(x: Real, y: Real, side: Real, inside: str = "", **more: object) -> st
     """An input: a filled square about (x, y), with a symbol inside."""
     place = dict(x=x - side / 2, y=y - side / 2, width=float(side), height=float(side), rx=side / 9)
     box = element("rect", **(place | {"fill": colour("x")} | more))
-    return box + (math(x, y, inside, 0.52 * side, fill="#FFFFFF") if inside else "")
+    return box + (math(x, y, inside, 0.52 * side, fill=UPON) if inside else "")
 
 
 def circle(x: Real, y: Real, radius: Real, inside: str = "", **more: object) -> str:
     """A state: a filled circle about (x, y), with a symbol inside."""
     disc = element("circle", cx=float(x), cy=float(y), r=radius, **({"fill": colour("h")} | more))
-    return disc + (math(x, y, inside, 0.95 * radius, fill="#FFFFFF") if inside else "")
+    return disc + (math(x, y, inside, 0.95 * radius, fill=UPON) if inside else "")
 
 
 def bars(x: Real, y: Real, heights: Sequence[Real], size: Point = (44, 30), true: int = -1) -> str:
@@ -136,4 +137,4 @@ def token(left: Real, y: Real, word: str, size: Real = 16, wide: Real = 0, **loo
     """An input that shows its word: a grey box as wide as the word (or `wide`), or with another look."""
     wide = wide or width(word, size) + 20
     box = dict(x=float(left), y=y - size, width=float(wide), height=2.0 * size, rx=4, fill=colour("x")) | look
-    return element("rect", **box) + text(left + wide / 2, y, word, size, fill=INK if look else "#FFFFFF")
+    return element("rect", **box) + text(left + wide / 2, y, word, size, fill=INK if look else UPON)
