@@ -116,7 +116,8 @@ def test_a_page_that_is_right_has_no_complaints(shown):
                   "<label>n <input type=range></label><details><summary>More</summary>x</details>"
                   "<fieldset><legend>Pick</legend><label><input type=radio name=r> a</label>"
                   "<label><input type=radio name=r> b</label></fieldset>"
-                  f"<x-y><template shadowrootmode=open>{style}<button>Shadow</button></template></x-y><div class=s tabindex=0>{'long ' * 40}</div>")
+                  f"<x-y><template shadowrootmode=open>{style}<button>Shadow</button></template></x-y>"
+                  f"<div class=s tabindex=0>{'long ' * 40}</div>")
     assert visit.errors == ["<x-y> is never defined"] and visit.strangers == []
     assert pages.tab_walk(visit) == []
     assert [visit.ask(q) for q in ("stuck", "small", "mouse_only", "restless")] == [[]] * 4
