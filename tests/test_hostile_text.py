@@ -48,6 +48,7 @@ CARELESS = ["<p>{}</p>", "<p title=\"{}\"></p>", "<p title='{}'></p>", "<svg><ti
             "<textarea>{}</textarea>", "<!-- {} -->", "<style>{}</style>",
             "<script type='application/json'>{}</script>", "<script>let a = \"{}\"</script>",
             "<script>let b = '{}'</script>", "<script>let c = `{}`</script>",
+            "<script>let d = \"\\{}\"</script>",                        # a quote "made safe" by a backslash
             "<p id=twice>{}</p><script>twice.innerHTML = twice.textContent</script>",
             "<script>document.write(\"{}\")</script>"]
 TYPE = """(boxes, texts) => boxes.forEach((box, n) => {
