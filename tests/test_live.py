@@ -32,8 +32,8 @@ def browser():
 
 @pytest.fixture(scope="module")
 def figures():
-    """Both figures, made once."""
-    return SimpleNamespace(ngram=live.ngram(TEXT, seed=2), rnn=live.rnn())
+    """All figures, made once."""
+    return SimpleNamespace(ngram=live.ngram(TEXT, seed=2), rnn=live.rnn(), order=live.order())
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_page_counts_as_the_library_does(show, figures, n, smoothing):
 def test_symbols_beyond_the_basic_plane_are_one_symbol_in_the_page_too(show):
     text = "🚂 🚂 ride\n🚂 stop, 🛶 go\n"
     page = show(live.ngram(text, n=2, smoothing="none", prompt="🚂"))
-    assert page.model("figure.model.symbols.filter((_, i) => figure.row.p[i] == 1)") == [" "]
+    assert page.model("figure.model.symbols.filter((_, i) => figure.row().p[i] == 1)") == [" "]
 
 
 def test_the_page_computes_the_logits_of_torch(show, figures):
@@ -145,6 +145,26 @@ def test_the_network_of_the_book_says_what_it_is_and_comes_close_to_the_floor():
     assert all(facts[name] for name in ("device", "date", "seconds", "command"))
 
 
+@pytest.mark.parametrize("text", ["", "a", "abababab", TEXT, "🚂🛶🚂 🛶"])
+def test_the_page_saves_as_many_bits_by_order_as_the_library_says(show, text):
+    page = show(live.order(text))
+    theirs, shuffled = page.model("figure.saved")
+    assert theirs == pytest.approx(live.bits_saved(Vocab.chars(text + "x").encode(text)), abs=1e-9)
+    if text == TEXT:
+        assert shuffled < theirs / 2
+
+
+def test_an_alternating_row_saves_the_whole_bit_and_a_shuffle_keeps_its_symbols(show):
+    page = show(live.order("ab" * 500 + "a"))
+    assert page.model("figure.saved[0]") == pytest.approx(1, abs=1e-3)
+    mixed = page.locator(".line").nth(1)
+    before = mixed.inner_text()
+    page.get_by_role("button", name="Shuffle again").click()
+    assert mixed.inner_text() != before and set(mixed.inner_text()) == {"a", "b"}
+    page.locator("textarea").fill("ccc")
+    assert page.locator(".note b").first.inner_text() == "3"
+
+
 # --- handled by a person
 
 
@@ -189,7 +209,7 @@ def test_everybody_who_presses_the_same_buttons_reads_the_same_story(show, figur
     lines = []
     for _ in range(2):
         page = show(figures.ngram)
-        page.model("(figure.left = 99, figure.player.rush(99), null)")
+        page.model("(figure.player.rush(99), null)")
         lines.append(page.locator("textarea").input_value())
     assert lines[0] == lines[1] != "Tim was planning to visit "
 
@@ -268,13 +288,13 @@ def test_nothing_moves_on_its_own(show, figures):
 @pytest.mark.parametrize("width", [1280, 320])
 def test_axe_finds_nothing(show, figures, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = show(figures.ngram, figures.rnn, width=width, color_scheme=scheme)
+    page = show(*vars(figures).values(), width=width, color_scheme=scheme)
     found = axe.run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found] == []
 
 
 def test_a_narrow_page_does_not_scroll_sideways_and_targets_are_large(show, figures):
-    page = show(figures.ngram, figures.rnn, width=320)
+    page = show(*vars(figures).values(), width=320)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     for box in [c.bounding_box() for c in page.locator("button:visible, input").all()]:
         assert box["height"] >= 24 and box["width"] >= 24
@@ -285,7 +305,7 @@ def test_the_page_does_not_jump(show, figures, width):
     for figure in (figures.ngram, figures.rnn):
         page = show(figure, width=width)
         height = page.figure.bounding_box()["height"]
-        page.model("(figure.left = 300, Array.from({length: 300}, () => figure.write()), null)")
+        page.model("(Array.from({length: 300}, () => (figure.write(), figure.refresh())), null)")
         assert page.figure.bounding_box()["height"] == height
         reserved = page.figure.evaluate("e => parseFloat(getComputedStyle(e).minHeight)")
         assert abs(height - reserved) < 60  # what the page kept free before the script ran
@@ -337,7 +357,7 @@ def test_ten_outputs_in_one_page_define_each_element_once(show, figures):
 
 
 def test_a_figure_weighs_little():
-    sizes = {figure: len(figure().html.encode()) for figure in (live.ngram, live.rnn)}
+    sizes = {figure: len(figure().html.encode()) for figure in (live.order, live.ngram, live.rnn)}
     assert max(sizes.values()) <= 300_000, sizes
 
 

@@ -1,5 +1,6 @@
 """Live figures: small models that run in the page itself, without a kernel and without a network.
 
+    live.order()    what a text repeats, and how many bits its order is worth
     live.ngram()    type a text, choose n and the smoothing, see what comes next, let it write
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
 
@@ -17,7 +18,7 @@ from ..checkpoint import load
 from ..model import SequenceModel, parameter_count
 from ..ngram import NGram
 from ..rnn import RNN
-from ..shapes import Float, Tensor
+from ..shapes import Float, Int, Tensor
 from ..vocab import Vocab
 from .page import Figure, element, snapshot
 
@@ -26,9 +27,38 @@ SMOOTHINGS = {"none": ("none", 1.0), "add_one": ("add_alpha", 1.0), "kneser_ney"
 WEIGHTS = ("W_x", "W_h", "b_h", "W_y", "b_y")  # the order in which rnn.mjs takes them
 SHOWN = 8  # rows of a distribution
 HEIGHT = {  # kept free until the script has run: the heights on a wide and on a narrow page, and between them
+    "order": "clamp(505px, 1000px - 50vw, 825px)",
     "ngram": "clamp(580px, 955px - 37vw, 820px)",
     "rnn": "clamp(905px, 1270px - 36vw, 1140px)",
 }
+
+
+def order(text: str | None = None, seed: int = 1) -> Figure:
+    """Repetition, length and order of any text (the lecture's S1): type, look, shuffle.
+
+    It counts the symbols and measures how many bits the symbol before saves, in order and shuffled.
+    """
+    text = stories.text(12, seed=1) if text is None else text
+    bits = bits_saved(Vocab.chars(text).encode(text)) if text else 0.0
+    words = f"A live figure: a row of {len(text):,} symbols, {len(set(text))} different ones."
+    words += f" Its order saves {bits:.2f} bits a symbol."
+    value, modules = {"text": text, "seed": seed}, ("tensor", "ui", "order")
+    return Figure(element("u-order", value, f"<p>{words}</p>", modules, HEIGHT["order"]), words)
+
+
+def bits_saved(x: Int[Tensor, "N"]) -> float:
+    """H(x_t) + H(x_{t-1}) - H(x_{t-1}, x_t): what the symbol before tells about the next one, in bits."""
+    if len(x) < 2:
+        return 0.0
+    pairs = torch.stack([x[1:], x[:-1]])
+    return entropy(x[1:]) + entropy(x[:-1]) - entropy(pairs)
+
+
+def entropy(x: Int[Tensor, "*rows N"]) -> float:
+    """The entropy, in bits, of how often each of N symbols occurs (or each column of several rows)."""
+    _, counts = x.unique(dim=-1, return_counts=True)
+    p = counts.double() / counts.sum()
+    return float(-(p * p.log2()).sum())
 
 
 def ngram(
@@ -53,7 +83,7 @@ def ngram(
     lead = f"A live figure: an n-gram (n = {n}, smoothing: {smoothing}), counted on {len(text):,} characters."
     fallback, words = snapshot(lead, prompt, chances(model, vocab, prompt))
     value = {"text": text, "n": n, "smoothing": smoothing, "prompt": prompt, "seed": seed}
-    modules = ("tensor", "counts", "ui", "ngram")
+    modules = ("tensor", "counts", "ui", "writer", "ngram")
     return Figure(element("u-ngram", value, fallback, modules, HEIGHT["ngram"]), words)
 
 
@@ -75,7 +105,7 @@ def rnn(
         "symbols": vocab.symbols, "hidden": model.hidden, "weights": packed(model),
         "prompt": prompt, "temperature": temperature, "seed": seed, "note": note(model, facts),
     }  # fmt: skip
-    return Figure(element("u-rnn", value, fallback, ("tensor", "ui", "rnn"), HEIGHT["rnn"]), words)
+    return Figure(element("u-rnn", value, fallback, ("tensor", "ui", "writer", "rnn"), HEIGHT["rnn"]), words)
 
 
 def default_text() -> str:

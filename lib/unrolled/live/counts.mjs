@@ -90,7 +90,8 @@ export class NGram extends Vocab {
   /** Every piece of k symbols, with in how many ways it is entered: different symbols before it, or the beginning. */
   entered(k) {
     const found = new Map(k > 1 ? [[this.text.slice(0, k), 1]] : []);
-    for (const longer of this.pieces(k + 1).keys()) found.set(longer.slice(1), (found.get(longer.slice(1)) ?? 0) + 1);
+    for (const longer of this.pieces(k + 1).keys())
+      found.set(longer.slice(1), (found.get(longer.slice(1)) ?? 0) + 1);
     return found;
   }
 

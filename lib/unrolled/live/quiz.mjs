@@ -21,7 +21,10 @@ export function number(text) {
 
 /** The answer of a numeric question that fits x: a value within its tolerance, a range [low, high), or the default. */
 export function fitting(answers, x) {
-  const fits = { value: (a) => Math.abs(x - a.value) <= (a.tolerance ?? 0), range: (a) => x >= a.range[0] && x < a.range[1] };
+  const fits = {
+    value: (a) => Math.abs(x - a.value) <= (a.tolerance ?? 0),
+    range: (a) => x >= a.range[0] && x < a.range[1],
+  };
   return answers.find((a) => fits[a.type]?.(a)) ?? answers.find((a) => a.type === "default");
 }
 
@@ -31,8 +34,15 @@ class UQuiz extends Figure {
     this.score = el("p", { class: "score", role: "status" });
     const items = questions.map((question, i) => this.question(question, i, chapter));
     this.total = questions.length;
-    root.append(el("section", { class: "card quiz", "aria-label": "Quiz" },
-      el("p", { class: "title" }, "Quiz"), ...items, this.score));
+    root.append(
+      el(
+        "section",
+        { class: "card quiz", "aria-label": "Quiz" },
+        el("p", { class: "title" }, "Quiz"),
+        ...items,
+        this.score,
+      ),
+    );
     this.count();
   }
 
@@ -40,12 +50,16 @@ class UQuiz extends Figure {
     const words = el("div", { class: "feedback", role: "status" });
     const make = item.type === "numeric" ? this.numeric : this.options;
     const { node, check } = make.call(this, item);
-    const old = item.chapter === chapter ? [] : [el("span", { class: "from" }, ` from chapter ${+item.chapter}`)];
+    const old =
+      item.chapter === chapter ? [] : [el("span", { class: "from" }, ` from chapter ${+item.chapter}`)];
     const submit = (event) => {
       event.preventDefault();
       const { right, lines } = check();
-      words.replaceChildren(...lines.map(([good, text]) => el("p", { class: good ? "good" : "bad" },
-        el("b", {}, good ? "✓ " : "✗ "), ...rich(text))));
+      words.replaceChildren(
+        ...lines.map(([good, text]) =>
+          el("p", { class: good ? "good" : "bad" }, el("b", {}, good ? "✓ " : "✗ "), ...rich(text)),
+        ),
+      );
       if (right) this.right.add(item.id);
       else this.right.delete(item.id);
       this.count();
@@ -73,10 +87,20 @@ class UQuiz extends Figure {
   }
 
   numeric({ answers, unit }) {
-    const input = el("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": "Your number", ...OWN_KEYS });
+    const input = el("input", {
+      type: "text",
+      inputmode: "decimal",
+      autocomplete: "off",
+      "aria-label": "Your number",
+      ...OWN_KEYS,
+    });
     const check = () => {
       const x = number(input.value);
-      if (Number.isNaN(x)) return { right: false, lines: [[false, "Write a number, such as 0.5, 1/2, 1e6 or 10^6 (a point, no comma)."]] };
+      if (Number.isNaN(x))
+        return {
+          right: false,
+          lines: [[false, "Write a number, such as 0.5, 1/2, 1e6 or 10^6 (a point, no comma)."]],
+        };
       const { correct, feedback } = fitting(answers, x);
       return { right: correct, lines: [[correct, feedback]] };
     };

@@ -42,17 +42,41 @@ export const textField = (label, rows, oninput) => {
 export function choice(legend, options, chosen, onchange) {
   const name = `choice${Math.random()}`; // radio groups are told apart by name
   const labels = options.map(([value, label, spoken]) =>
-    el("label", {},
-      el("input", { type: "radio", name, value, checked: value === chosen, "aria-label": spoken,
-        onchange: () => onchange(value), ...OWN_KEYS }),
-      el("span", {}, label)));
-  return el("fieldset", { class: "choice" }, el("legend", { class: "caption" }, legend), el("div", {}, ...labels));
+    el(
+      "label",
+      {},
+      el("input", {
+        type: "radio",
+        name,
+        value,
+        checked: value === chosen,
+        "aria-label": spoken,
+        onchange: () => onchange(value),
+        ...OWN_KEYS,
+      }),
+      el("span", {}, label),
+    ),
+  );
+  return el(
+    "fieldset",
+    { class: "choice" },
+    el("legend", { class: "caption" }, legend),
+    el("div", {}, ...labels),
+  );
 }
 
 /** A slider with its value beside its name; `format` says the value in words. */
 export function slider(name, { min, max, step, value }, format, oninput) {
   const output = el("output", {}, format(value));
-  const input = el("input", { type: "range", min, max, step, value, "aria-valuetext": format(value), ...OWN_KEYS });
+  const input = el("input", {
+    type: "range",
+    min,
+    max,
+    step,
+    value,
+    "aria-valuetext": format(value),
+    ...OWN_KEYS,
+  });
   input.addEventListener("input", () => {
     output.textContent = format(+input.value);
     input.setAttribute("aria-valuetext", format(+input.value));
@@ -61,93 +85,8 @@ export function slider(name, { min, max, step, value }, format, oninput) {
   return el("label", { class: "slider" }, el("span", { class: "caption" }, name, " ", output), input);
 }
 
-/** The likeliest next symbols as bars; each is a button that writes its symbol. */
-export class Bars {
-  constructor(rows, onpick) {
-    this.rows = Array.from({ length: rows }, () => {
-      const symbol = el("kbd");
-      const fill = el("i");
-      const number = el("b");
-      const note = el("small");
-      const row = el("button", { type: "button", ...OWN_KEYS }, symbol, el("span", { class: "track" }, fill), number, note);
-      row.addEventListener("click", () => onpick(row.symbol));
-      return Object.assign(row, { parts: { symbol, fill, number, note } });
-    });
-    this.rest = el("p", { class: "rest" });
-    const items = this.rows.map((row) => el("li", {}, row));
-    this.list = el("ol", { "aria-label": "likeliest next symbols; choose one to write it" }, ...items);
-    this.node = el("div", { class: "bars" }, el("p", { class: "caption" }, "What comes next? Choose one, or let it write."), this.list, this.rest);
-  }
-
-  /** p: probabilities; symbols: their names; notes: a word for each (a count), or null. */
-  draw(p, symbols, notes = null) {
-    const order = ranked(p);
-    this.list.classList.toggle("noted", notes !== null);
-    this.rows.forEach((row, r) => {
-      const i = order[r];
-      row.parentNode.hidden = i === undefined;
-      if (i === undefined) return;
-      row.symbol = symbols[i];
-      row.parts.symbol.textContent = show(symbols[i]);
-      row.parts.fill.style.width = `${(100 * p[i]).toFixed(2)}%`;
-      row.parts.fill.hidden = p[i] < 0.002; // else its edge would stand there alone
-      row.parts.number.textContent = percent(p[i]);
-      row.parts.note.textContent = notes ? notes[i] : "";
-      row.setAttribute("aria-label", `${say(symbols[i])}, ${percent(p[i])}`);
-    });
-    const rest = order.slice(this.rows.length).reduce((sum, i) => sum + p[i], 0);
-    const others = Math.max(0, order.length - this.rows.length);
-    this.rest.textContent = others ? `${others} other symbols share ${percent(rest)}.` : "\u00a0";
-  }
-}
-
 /** Indices from the largest number to the smallest; equal ones stay in order. */
 export const ranked = (p) => Array.from(p, (_, i) => i).sort((a, b) => p[b] - p[a] || a - b);
-
-/** "after 'the tra': i 93 %, m 3 %": the picture in words. */
-export function inWords(text, p, symbols) {
-  const tail = [...text].slice(-12).map((s) => (s === "\n" ? "⏎" : s)).join("");
-  const best = ranked(p).slice(0, 3).map((i) => `${say(symbols[i])} ${percent(p[i])}`);
-  return `After “${tail}”: ${best.join(", ")}.`;
-}
-
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-/** Calls step() at the given pace (a function: steps a second) until it returns false or stop() is called. */
-export class Player {
-  constructor(step, pace, onchange) {
-    Object.assign(this, { step, pace, onchange, running: false });
-  }
-  start() {
-    let before = null;
-    let due = 1; // the first step comes at once
-    this.running = true;
-    this.onchange(true);
-    const frame = (now) => {
-      if (!this.running) return;
-      due = Math.min(due + ((now - (before ?? now)) / 1000) * this.pace(), 8); // a sleeping tab owes nothing
-      before = now;
-      for (; due >= 1 && this.running; due -= 1) if (!this.step()) this.stop();
-      if (this.running) requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
-  }
-  /** All steps at once, for people who asked for less motion. */
-  rush(limit) {
-    for (let i = 0; i < limit && this.step(); i++);
-  }
-  stop() {
-    if (this.running) {
-      this.running = false;
-      this.onchange(false);
-    }
-  }
-  toggle(limit = 0) {
-    if (this.running) this.stop();
-    else if (limit && still()) this.rush(limit);
-    else this.start();
-  }
-}
 
 /** Dark or light? The page's own word first (Sphinx, JupyterLab, VS Code, Colab), then the system's. */
 function isDark() {
@@ -175,7 +114,10 @@ export class Figure extends HTMLElement {
     };
     this.watcher = new MutationObserver(this.theme);
     for (const node of [document.documentElement, document.body]) {
-      this.watcher.observe(node, { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light", "theme", "class"] });
+      this.watcher.observe(node, {
+        attributes: true,
+        attributeFilter: ["data-theme", "data-jp-theme-light", "theme", "class"],
+      });
     }
     this.media = matchMedia("(prefers-color-scheme: dark)");
     this.media.addEventListener("change", this.theme);
@@ -183,7 +125,7 @@ export class Figure extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.player?.stop();
+    this.leave?.();
     this.watcher.disconnect();
     this.media.removeEventListener("change", this.theme);
   }
