@@ -1,0 +1,165 @@
+"""One law for every model of the book, and proof that the law bites: models that leak must fail it."""
+
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from laws import LAWS, whole_is_one_by_one
+from unrolled import stories
+from unrolled.bag import Bag
+from unrolled.ngram import NGram
+from unrolled.rnn import RNN
+from unrolled.train import batches, fit
+from unrolled.vocab import Vocab
+
+V = 7
+TEXT = torch.randint(V, (600,), generator=torch.Generator().manual_seed(0))
+TEXT = TEXT.sort().values.view(20, 30).T.flatten()  # something can be learned: the symbols mostly ascend
+STORY = "\n" + stories.text(30, seed=1)
+WORDS = Vocab.words(STORY)
+
+
+def trained(model):
+    fit(model, batches(TEXT, 16, 8), 30, lr=1e-2)
+    return model
+
+
+def ngram(n, smoothing):
+    return lambda: NGram(n, V, smoothing=smoothing).fit(TEXT)
+
+
+ZOO = {
+    "rnn, random": lambda: RNN(V, 12),
+    "rnn, trained": lambda: trained(RNN(V, 12)),
+    "rnn without biases": lambda: RNN(V, 5, bias=False),
+    "rnn, float64": lambda: RNN(V, 12).double(),
+    "bag, random": lambda: Bag(V, 8),
+    "bag, trained": lambda: trained(Bag(V, 8)),
+    "bag, float64": lambda: Bag(V, 8).double(),
+    "unigram": ngram(1, "kneser_ney"),
+    "3-gram, add-alpha": ngram(3, "add_alpha"),
+    "3-gram, kneser-ney": ngram(3, "kneser_ney"),
+    "3-gram, modified kneser-ney": ngram(3, "modified_kneser_ney"),
+    "3-gram, unsmoothed": ngram(3, "none"),
+    "3-gram, float64": lambda: ngram(3, "kneser_ney")().double(),
+    "8-gram": ngram(8, "kneser_ney"),
+    "oracle": lambda: stories.Oracle(WORDS),
+}
+
+
+@cache
+@torch.enable_grad()
+def member(name):
+    torch.manual_seed(0)
+    return ZOO[name]().eval()
+
+
+def tokens(model, B, T, seed):
+    """Rows that the model may meet: pieces of its own text, with one symbol in ten put there by chance."""
+    text = TEXT if model.vocab_size == V else WORDS.encode(STORY)
+    chance = torch.Generator().manual_seed(seed)
+    x = text[torch.randint(len(text) - T, (B, 1), generator=chance) + torch.arange(T)]
+    noise = torch.randint(model.vocab_size, x.shape, generator=chance)
+    return torch.where(torch.rand(x.shape, generator=chance) < 0.1, noise, x)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("name", ZOO)
+@given(st.integers(1, 3), st.integers(1, 24), st.integers(0, 10**6), st.lists(st.integers(0, 24), max_size=4))
+@settings(max_examples=12, deadline=None)
+@torch.no_grad()
+def test_every_model_obeys(law, name, B, T, seed, cuts):
+    model = member(name)
+    law(model, tokens(model, B, T, seed), cuts)
+
+
+# ---- models that leak ------------------------------------------------------------------------------
+
+
+class LooksAhead(RNN):
+    """A mask that is wrong by one: the logits at t have seen x at t + 1."""
+
+    def forward(self, x, state=None):
+        logits, state = super().forward(x, state)
+        return torch.cat([logits[:, 1:], logits[:, -1:]], 1), state
+
+
+class MixesRows(RNN):
+    """A normalisation over the batch."""
+
+    def forward(self, x, state=None):
+        logits, state = super().forward(x, state)
+        return logits - logits.mean(0), state
+
+
+class DropsToken(RNN):
+    """A cache that misses the last token of each piece."""
+
+    def forward(self, x, state=None):
+        return super().forward(x, state)[0], super().forward(x[:, :-1], state)[1]
+
+
+class ReadsMean(RNN):
+    """A normalisation over time."""
+
+    def forward(self, x, state=None):
+        logits, state = super().forward(x, state)
+        return logits - logits.mean(1, keepdim=True), state
+
+
+class Forgets(RNN):
+    """A model that takes the state and does not use it."""
+
+    def forward(self, x, state=None):
+        return super().forward(x)
+
+
+class WritesInPlace(RNN):
+    """A cache that is changed where it lies, for whoever else still holds it."""
+
+    def forward(self, x, state=None):
+        logits, new = super().forward(x, state)
+        return logits, new.clone() if state is None else state.copy_(new)
+
+
+LEAKS = {
+    LooksAhead: {"whole_is_pieces", "whole_is_one_by_one", "the_future_is_unknown"},
+    MixesRows: {"rows_are_strangers"},
+    DropsToken: {"whole_is_pieces", "whole_is_one_by_one", "writing_is_reading"},
+    ReadsMean: {"whole_is_pieces", "whole_is_one_by_one", "the_future_is_unknown"},
+    Forgets: {"whole_is_pieces", "whole_is_one_by_one", "writing_is_reading"},
+    WritesInPlace: {"states_are_not_touched"},
+}
+
+
+@torch.no_grad()
+def broken(model):
+    """The names of the laws that the model breaks."""
+    x, names = tokens(model, 3, 12, seed=1), set()
+    for law in LAWS:
+        try:
+            law(model, x, [5])
+        except AssertionError:
+            names.add(law.__name__)
+    return names
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.__name__)
+def test_a_leak_breaks_the_law(leak):
+    assert broken(leak(V, 12).eval()) >= LEAKS[leak]
+
+
+def test_without_a_leak_nothing_is_broken():
+    assert broken(RNN(V, 12)) == set()
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_no_law_is_idle(law):
+    assert any(law.__name__ in names for names in LEAKS.values())
+
+
+def test_a_thousand_steps_drift_no_further_than_the_tolerance():
+    with torch.no_grad():
+        whole_is_one_by_one(RNN(V, 64), torch.randint(V, (1, 1000)), [])
