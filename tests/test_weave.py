@@ -171,7 +171,8 @@ def test_book_cells_stay_in_the_book_and_panels_come_along(woven, code, prose):
 @pytest.mark.parametrize("plain", [
     "See [What comes next](https://OWNER.github.io/little/book/02_next.html) and [What comes next](https://OWNER."
     "github.io/little/book/02_next.html#ch-next).",
-    "Elman [Elman (1990)](https://doi.org/10.1207/s15516709cog1402_1) began;",
+    "Time ([Elman, 1990](https://doi.org/10.1207/s15516709cog1402_1)) began; [Bengio et al. (1994)](https://exa"
+    "mple.org/bengio1994) went on",
     "([Elman, 1990](https://doi.org/10.1207/s15516709cog1402_1); [Müller and van den Berg, 2001]"
     "(https://arxiv.org/abs/0101.00001))",
     "nobody1900 (1900). A state is kept, and states too.",

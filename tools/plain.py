@@ -126,7 +126,7 @@ class Page:
 
     def _cite(self, role, keys, clue):
         self.cited |= {key.strip() for key in keys.split(",")}
-        inside = role.endswith((":p", ":ps"))
+        inside = not role.endswith((":t", ":ts"))               # the book, too, puts a plain cite in brackets
         works = [self._work(key.strip(), clue) for key in keys.split(",")]
         words = [f"{who}, {year}" if inside else f"{who} ({year})" for who, year, _ in works]
         linked = "; ".join(f"[{w}]({url})" if url else w for w, (*_, url) in zip(words, works))

@@ -82,6 +82,8 @@ def _beside_python(source):
 class StrictClient(NotebookClient):
     """A client that remembers which cell is running and stops cells that talk too much."""
 
+    extra_arguments = ["--IPKernelApp.log_level=40"]     # else each kernel warns that it talks over TCP
+
     def __init__(self, nb: nbformat.NotebookNode, **settings):
         super().__init__(nb, on_cell_execute=self._note, shutdown_kernel="immediate", **settings)
         self.current, self.said = 0, {}
