@@ -96,7 +96,7 @@ def text(name: str, file: str | None = None, *, required: bool = False) -> str:
     try:
         return (gzip.decompress(raw) if place.suffix == ".gz" else raw).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{place.name} is no text ({error.reason}): open data.path(...) yourself") from None
+        raise ValueError(f"{place.name} is no text ({error.reason}): open it by data.path") from None
 
 
 def digits() -> tuple[Int[Tensor, "N 8 8"], Int[Tensor, "N"]]:
@@ -107,7 +107,7 @@ def digits() -> tuple[Int[Tensor, "N 8 8"], Int[Tensor, "N"]]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError("data.digits() reads the digits of scikit-learn: pip install scikit-learn") from error
+        raise ImportError("data.digits() needs scikit-learn: pip install scikit-learn") from error
     found = load_digits()
     return torch.tensor(found.images, dtype=torch.long), torch.tensor(found.target, dtype=torch.long)
 

@@ -4,6 +4,7 @@ Nothing is believed before its sha256 is right. A file is written beside its pla
 and then renamed, so a crash, a full disk or a second program never leaves half a file where others look.
 """
 
+import errno
 import hashlib
 import os
 import queue
@@ -24,6 +25,7 @@ SECONDS = 60.0  # all mirrors together, and waiting for another program that fet
 STALL = 10.0  # one answer of a server
 DAY = 86_400.0
 CHUNK = 1 << 16
+SPARE = 1 << 20  # bytes to leave free on the disk
 
 
 class DataError(RuntimeError):
@@ -54,7 +56,7 @@ def check(path: Path, entry: Entry) -> str:
     return "" if got == entry.sha256 else f"expected sha256 {entry.sha256}, got {got}"
 
 
-def fetch(entry: Entry, path: Path, seconds: float | None = None) -> Path:
+def fetch(entry: Entry, path: Path, seconds: float | int | None = None) -> Path:
     """Download the entry to path, from the first of its URLs that delivers, within `seconds` in all.
 
     Each URL gets its share of the time, and a second chance after the others. DataError names what each of
@@ -98,9 +100,10 @@ def _from_one(url: str, entry: Entry, path: Path, seconds: float) -> str:
         os.replace(part, path)
         return ""
     except urllib.error.HTTPError as error:
-        return f"the server answered {error.code} {error.reason}"
-    except OSError as error:  # no network, refused, reset, timed out; but a full disk is no server's fault
-        need_room(path.parent, entry.bytes, entry.file)
+        return f"the server answered {error.code}"
+    except OSError as error:  # no network, refused, reset, timed out
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no fault of the server: another one would not help
+            raise no_room(path.parent, entry.bytes, entry.file) from error
         return f"no answer: {getattr(error, 'reason', None) or error or type(error).__name__}"
     except Exception as error:  # http.client has errors of its own for answers that are no HTTP
         return f"no sensible answer: {type(error).__name__}"
@@ -169,13 +172,17 @@ def _alone(path: Path, entry: Entry, deadline: float) -> Iterator[None]:
 
 def need_room(folder: Path, size: int, what: str) -> None:
     """DataError unless the disk below folder has room for size bytes, and a little more."""
+    if shutil.disk_usage(folder).free < size + SPARE:
+        raise no_room(folder, size, what)
+
+
+def no_room(folder: Path, size: int, what: str) -> DataError:
+    """The error for a full disk, or a full quota."""
     free = shutil.disk_usage(folder).free
-    needed = size + (1 << 20)
-    if free < needed:
-        raise DataError(
-            f"no room for {what}: {folder} has {free} bytes free and {needed} are needed. Free some space, "
-            f"or set UNROLLED_CACHE to a folder on another disk"
-        )
+    return DataError(
+        f"no room for {what}: {folder} has {free} bytes free and {size + SPARE} are needed. Free some space, "
+        f"or set UNROLLED_CACHE to a folder on another disk"
+    )
 
 
 def sweep(folder: Path) -> None:

@@ -6,8 +6,9 @@ import tarfile
 import uuid
 import zipfile
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from .fetch import CHUNK, DataError, forget, need_room, sweep
 
@@ -44,7 +45,8 @@ def unpack(archive: Path, folder: Path, limit: int = LIMIT) -> Path:
     except DataError:
         raise
     except Exception as error:  # a broken archive fails in the ways of four compression libraries
-        raise DataError(f"cannot unpack {archive}: {error}. Delete it and try again") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"cannot unpack {archive}: {reason}. Delete it and try again") from error
     finally:
         forget(part)
     return folder
@@ -97,12 +99,12 @@ def _place(member: Member, archive: str) -> PurePosixPath:
     return place
 
 
-def _open(opened: Archive, member: Member) -> IO[bytes]:
+def _open(opened: Archive, member: Member) -> BufferedIOBase:
     tar = isinstance(opened, tarfile.TarFile)
     return opened.extractfile(member.info) if tar else opened.open(member.info)
 
 
-def _copy(source: IO[bytes], target: Path, member: Member, archive: str) -> None:
+def _copy(source: BufferedIOBase, target: Path, member: Member, archive: str) -> None:
     """Copy one file, and not a byte more than was announced."""
     left = member.size
     with source, open(target, "xb") as file:
