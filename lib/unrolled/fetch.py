@@ -6,6 +6,7 @@ and then renamed, so a crash, a full disk or a second program never leaves half 
 
 import errno
 import hashlib
+import http.client
 import os
 import queue
 import shutil
@@ -105,7 +106,7 @@ def _from_one(url: str, entry: Entry, path: Path, seconds: float) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no fault of the server: another one would not help
             raise no_room(path.parent, entry.bytes, entry.file) from error
         return f"no answer: {getattr(error, 'reason', None) or error or type(error).__name__}"
-    except Exception as error:  # http.client has errors of its own for answers that are no HTTP
+    except (http.client.HTTPException, ValueError) as error:  # it does not speak HTTP, or moved to nowhere
         return f"no sensible answer: {type(error).__name__}"
     finally:
         forget(part)
@@ -115,13 +116,17 @@ def _stream(url: str, part: Path, size: int, deadline: float) -> None:
     """Copy at most size + 1 bytes, so that an endless answer is found out too."""
     request = urllib.request.Request(url, headers={"User-Agent": "unrolled"})
     with urllib.request.urlopen(request, timeout=STALL) as answer, open(part, "xb") as file:
-        got = 0
-        while got <= size and (chunk := answer.read1(min(CHUNK, size + 1 - got) or 1)):
-            got += file.write(chunk)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"too slow, {got} of {size} bytes when the time was over")
+        while chunk := answer.read1(min(CHUNK, size + 1 - file.tell())):
+            file.write(chunk)
+            _hurry(deadline, file.tell(), size)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _hurry(deadline: float, got: int, size: int) -> None:
+    """A server that sends one byte a second never stalls, and never ends."""
+    if time.monotonic() > deadline:
+        raise TimeoutError(f"too slow, {got} of {size} bytes when the time was over")
 
 
 def _within(seconds: float, job: Callable[[], Any]) -> None:
@@ -188,11 +193,16 @@ def no_room(folder: Path, size: int, what: str) -> DataError:
 def sweep(folder: Path) -> None:
     """Remove what a killed program left here more than a day ago."""
     for part in folder.glob(".*.part"):
-        try:
-            if time.time() - part.stat().st_mtime > DAY:
-                forget(part)
-        except OSError:
-            continue  # another program was faster
+        if time.time() - _changed(part) > DAY:
+            forget(part)
+
+
+def _changed(part: Path) -> float:
+    """When it was last written to; now, if another program has just removed it."""
+    try:
+        return part.stat().st_mtime
+    except OSError:
+        return time.time()
 
 
 def forget(part: Path) -> None:

@@ -1,6 +1,7 @@
 """Open an archive safely: nothing outside its folder, no links, no bombs, whole or not at all."""
 
 import os
+import shutil
 import stat
 import tarfile
 import uuid
@@ -10,7 +11,7 @@ from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from .fetch import CHUNK, DataError, forget, need_room, sweep
+from .fetch import DataError, forget, need_room, sweep
 
 LIMIT = 1 << 29  # bytes that an archive may unfold to: twenty times what the largest one here needs
 MEMBERS = 100_000  # things that it may hold
@@ -58,10 +59,7 @@ def _fill(part: Path, archive: Path, limit: int) -> None:
         found = _checked(opened, archive.name, limit)
         need_room(part, sum(member.size for _, member in found), archive.name)
         for place, member in found:
-            target = part / place
-            (target if member.kind == "folder" else target.parent).mkdir(parents=True, exist_ok=True)
-            if member.kind == "file":
-                _copy(_open(opened, member), target, member, archive.name)
+            _put(opened, member, part / place)
 
 
 def _checked(opened: Archive, name: str, limit: int) -> list[tuple[PurePosixPath, Member]]:
@@ -99,20 +97,18 @@ def _place(member: Member, archive: str) -> PurePosixPath:
     return place
 
 
-def _open(opened: Archive, member: Member) -> BufferedIOBase:
-    tar = isinstance(opened, tarfile.TarFile)
-    return opened.extractfile(member.info) if tar else opened.open(member.info)
+def _put(opened: Archive, member: Member, target: Path) -> None:
+    """Write one member. Neither tarfile nor zipfile reads on beyond the size that was announced."""
+    (target if member.kind == "folder" else target.parent).mkdir(parents=True, exist_ok=True)
+    if member.kind == "file":
+        tar = isinstance(opened, tarfile.TarFile)
+        with opened.extractfile(member.info) if tar else opened.open(member.info) as source:
+            _copy(source, target)
 
 
-def _copy(source: BufferedIOBase, target: Path, member: Member, archive: str) -> None:
-    """Copy one file, and not a byte more than was announced."""
-    left = member.size
-    with source, open(target, "xb") as file:
-        while chunk := source.read(CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                raise _refusal(archive, f"{member.name!r} is larger than the archive says")
-            file.write(chunk)
+def _copy(source: BufferedIOBase, target: Path) -> None:
+    with open(target, "xb") as file:  # x: two members of one name are an error
+        shutil.copyfileobj(source, file)
 
 
 def _settle(part: Path, folder: Path) -> None:
