@@ -255,13 +255,10 @@ def test_the_keyboard_reaches_and_moves_everything(show, figures):
     assert len(page.locator("textarea").input_value()) == len("Tim was planning to visit ") + 1
 
 
-def test_every_control_keeps_its_keys_from_the_notebook_and_shows_focus(show, figures):
+def test_a_figure_keeps_its_keys_from_the_notebook_and_shows_where_the_focus_is(show, figures):
     for figure in (figures.ngram, figures.rnn):
         page = show(figure)
-        controls = page.locator("button:visible, input, textarea")
-        assert controls.count() > 10
-        for control in controls.all():
-            assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
+        assert page.figure.get_attribute("data-lm-suppress-shortcuts") == "true"  # JupyterLab asks the element
         for _ in range(13):  # the text, three buttons, eight bars, and at least one control more
             page.keyboard.press("Tab")
             assert "3px" in page.model(OUTLINES)

@@ -49,9 +49,11 @@ def element(tag: str, value: object, fallback: str, modules: Iterable[str], heig
     """A custom element with its data, its fallback (HTML, escaped by the caller) and its code.
 
     `height` is the CSS length that is kept free until the script has run, so that the page does not jump.
+    The attribute data-lm-suppress-shortcuts keeps keys typed in the figure from JupyterLab, which would run
+    commands for them: it sees the element, and never the controls inside.
     """
     return (
-        f'<{tag} style="display:block;min-height:{height}">\n'
+        f'<{tag} data-lm-suppress-shortcuts="true" style="display:block;min-height:{height}">\n'
         f'<script type="application/json">{data(value)}</script>\n{fallback}\n</{tag}>\n'
         f'<script type="module">\n{script(*modules)}</script>'
     )

@@ -1,5 +1,5 @@
 // <u-quiz>: questions with native controls; every answer has its own word of feedback.
-import { Figure, OWN_KEYS, define, el } from "./ui.mjs";
+import { Figure, define, el } from "./ui.mjs";
 
 /** Text with `code` in backticks; outside of them W_h and h_{t-1} get their index. */
 const rich = (text) => text.split("`").flatMap((part, i) => (i % 2 ? el("code", {}, part) : indices(part)));
@@ -65,14 +65,14 @@ class UQuiz extends Figure {
       this.count();
     };
     const legend = el("legend", {}, el("b", {}, `${i + 1}. `), ...rich(item.question), ...old);
-    const answer = el("div", { class: "row" }, el("button", OWN_KEYS, "Check"), words);
+    const answer = el("div", { class: "row" }, el("button", {}, "Check"), words);
     return el("form", { novalidate: true, onsubmit: submit }, el("fieldset", {}, legend, node, answer));
   }
 
   /** One right answer: radio buttons. Several: boxes to tick. */
   options({ id, type, answers }) {
     const one = type === "multiple_choice";
-    const inputs = answers.map(() => el("input", { type: one ? "radio" : "checkbox", name: id, ...OWN_KEYS }));
+    const inputs = answers.map(() => el("input", { type: one ? "radio" : "checkbox", name: id }));
     const labels = answers.map(({ answer }, i) => el("label", {}, inputs[i], el("span", {}, ...rich(answer))));
     const node = el("div", { class: "options" }, ...labels);
     const check = () => {
@@ -92,7 +92,6 @@ class UQuiz extends Figure {
       inputmode: "decimal",
       autocomplete: "off",
       "aria-label": "Your number",
-      ...OWN_KEYS,
     });
     const check = () => {
       const x = number(input.value);

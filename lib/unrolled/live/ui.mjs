@@ -26,14 +26,11 @@ export function percent(p) {
 /** A number with its thousands apart. */
 export const count = (n) => Math.round(n).toLocaleString("en-US");
 
-/** JupyterLab takes keys for itself unless a control says that it needs them. */
-export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
-
 export const button = (name, onclick, kind = "") =>
-  el("button", { type: "button", class: kind, onclick, ...OWN_KEYS }, name);
+  el("button", { type: "button", class: kind, onclick }, name);
 
 export const textField = (label, rows, oninput) => {
-  const area = el("textarea", { rows, spellcheck: "false", autocapitalize: "none", oninput, ...OWN_KEYS });
+  const area = el("textarea", { rows, spellcheck: "false", autocapitalize: "none", oninput });
   area.className = "text";
   return { area, node: el("label", { class: "field" }, el("span", { class: "caption" }, label), area) };
 };
@@ -52,7 +49,6 @@ export function choice(legend, options, chosen, onchange) {
         checked: value === chosen,
         "aria-label": spoken,
         onchange: () => onchange(value),
-        ...OWN_KEYS,
       }),
       el("span", {}, label),
     ),
@@ -75,7 +71,6 @@ export function slider(name, { min, max, step, value }, format, oninput) {
     step,
     value,
     "aria-valuetext": format(value),
-    ...OWN_KEYS,
   });
   input.addEventListener("input", () => {
     output.textContent = format(+input.value);

@@ -1,5 +1,5 @@
 // What the figures that write have in common: the text, the bars of the next symbol, and the pace.
-import { Figure, OWN_KEYS, button, el, percent, ranked, say, show, textField } from "./ui.mjs";
+import { Figure, button, el, percent, ranked, say, show, textField } from "./ui.mjs";
 import { random, sample } from "./tensor.mjs";
 
 const LONGEST = 2000; // characters in the text field
@@ -14,7 +14,7 @@ export class Bars {
       const note = el("small");
       const row = el(
         "button",
-        { type: "button", class: "bar", ...OWN_KEYS },
+        { type: "button", class: "bar" },
         symbol,
         el("span", { class: "track" }, fill),
         number,
