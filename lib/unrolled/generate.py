@@ -108,20 +108,25 @@ def generate(
     an empty prompt and for ids that the model does not know. Lecture 28:00 (G1, G2).
     """
     _check(model, prompt, steps)
-    was, out = model.training, [prompt]
-    done = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
+    was, symbols = model.training, continuation(model, prompt, pick, state)
+    if stop is not None:
+        symbols = _until(stop, symbols)
     model.eval()
     try:
-        for x in islice(continuation(model, prompt, pick, state), steps):
-            if stop is not None:
-                x = x.masked_fill(done, stop)
-                done = x == stop
-            out.append(x[:, None])
-            if done.all():
-                break
+        return torch.cat([prompt, *(x[:, None] for x in islice(symbols, steps))], 1)
     finally:
         model.train(was)
-    return torch.cat(out, 1)
+
+
+def _until(stop: int, symbols: Iterator[Int[Tensor, "B"]]) -> Iterator[Int[Tensor, "B"]]:
+    """A row that has written `stop` writes nothing else; the end comes when all rows have."""
+    done = torch.tensor(False)
+    for x in symbols:
+        x = x.masked_fill(done.to(x.device), stop)
+        done = x == stop
+        yield x
+        if done.all():
+            return
 
 
 def _check(model: SequenceModel, prompt: Tensor, steps: int) -> None:
