@@ -49,7 +49,7 @@ class _Check:
 
     def list(self, chapter: str = "") -> Page:
         """All exercises, or those of the chapters whose name holds `chapter`, such as "04" or "rnn"."""
-        head = ["exercise\tchapter\ttier\tminutes"]
+        head = ["exercise\tchapter\tlevel\tminutes"]
         chosen = [e for e in _exercises().values() if str(chapter) in e.chapter]
         rows = [f"check.{e.id}\t{e.chapter}\t{e.tier}\t{e.minutes}" for e in chosen]
         return Page(Block("title", f"? {len(rows)} exercises"), Block("rows", "\n".join(head + rows)))

@@ -110,7 +110,7 @@ def _sort(value: Any) -> tuple[str, bool, bool]:
     return kind(value), tensor and value.is_floating_point(), tensor and value.dtype == torch.bool
 
 
-def digits(*values: float, least: int = 2) -> list[str]:
+def digits(*values: int | float, least: int = 2) -> list[str]:
     """The numbers with two significant digits, or with as many as it takes (up to 9) to tell them apart."""
     for n in range(least, 10):
         texts = [_digits(v, n) for v in values]
@@ -119,7 +119,7 @@ def digits(*values: float, least: int = 2) -> list[str]:
     return texts
 
 
-def _digits(value: float, n: int) -> str:
+def _digits(value: int | float, n: int) -> str:
     number = real(value)
     if number.is_integer() and abs(number) < (1e15 if isinstance(value, int) else 1e6):
         return str(int(value))

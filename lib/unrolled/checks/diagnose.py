@@ -15,20 +15,20 @@ from .trial import Failure, Trial, first_failure
 def known(exercise: Any, trials: list[Trial], failure: Failure) -> tuple[str, str] | None:
     """(name, hint) of the known wrong answer that does the same on every case, or None."""
     for name, (wrong, hint) in exercise.wrong.items():
-        theirs = [exercise.again(wrong, t) for t in _while_alike(exercise, wrong, trials)]
-        if len(theirs) == len(trials):
-            found = first_failure(theirs, exercise.demands())
-            if found and found.name == failure.name:
-                return name, hint
+        theirs = list(_while_alike(exercise, wrong, trials))
+        found = first_failure(theirs, exercise.demands()) if len(theirs) == len(trials) else None
+        if found and found.name == failure.name:
+            return name, hint
     return None
 
 
 def _while_alike(exercise: Any, wrong: Callable[..., Any], trials: list[Trial]) -> Iterator[Trial]:
-    """The trials, up to the first on which the wrong answer does something else than the learner's."""
+    """The wrong answer's trials, up to the first on which it does something else than the learner's."""
     for trial in trials:
-        if not alike(exercise.again(wrong, trial).outcome, trial.outcome):
+        theirs = exercise.again(wrong, trial)
+        if not alike(theirs.outcome, trial.outcome):
             return
-        yield trial
+        yield theirs
 
 
 def alike(a: Outcome, b: Outcome) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from . import attempt, gradients
-from .compare import clone, describe, leaves
+from .compare import clone, describe, same
 from .diagnose import known
 from .guards import BEFORE, SHAPE, values
 from .heat import Picture, heat
@@ -38,7 +38,8 @@ class Exercise(Sheet):
       answer. `early` ones are looked at before shapes are, where what they say is more to the point;
     - right: {name: other functions that must pass}; wrong: {name: (function, hint)}, refused and named;
     - grads: the arguments that a gradient must reach; axes: their axis letters, and those of "return";
-    - observe(answer, **case): turns an answer that cannot be compared (functions) into one that can.
+    - observe(answer, **case): turns an answer that cannot be compared (functions) into one that can;
+    - both_shown: whether a verdict prints what was expected and what came, where they are small.
     """
 
     worked: Callable[..., Any]
@@ -52,6 +53,7 @@ class Exercise(Sheet):
     axes: dict[str, str] = field(default_factory=dict)
     picture: Picture | None = None
     observe: Callable[..., Any] | None = None
+    both_shown: bool = True
     count: int = 4
     seconds: float = 5.0
 
@@ -138,57 +140,59 @@ class Exercise(Sheet):
         return Verdict(self.id, status, use, [*blocks, *self.folded_hints()], **found)
 
     def _passed(self, answer: Callable[..., Any]) -> Verdict:
-        say = [Block("say", f"Now explain why, in a sentence of your own: {self.explain}")]
-        if self.harder:
-            say.append(Block("say", f"A harder one: `check.{self.harder}.task()`."))
-        return Verdict(self.id, "correct", answer, [self._marks(len(self.demands())), *say])
+        return Verdict(self.id, "correct", answer, [self._marks(len(self.demands())), *self.go_on()])
 
     def _time_up(self, done: list[str]) -> Verdict:
         say = (
             f"It was still running after {self.seconds:g} seconds, where the course's own function takes a "
             "fraction of one: is there a loop whose condition never becomes false, or one over far too much?"
         )
-        return self._verdict("stopped", [self._marks(len(done), bool(done)), Block("say", say)])
+        return self._verdict("stopped", [self._marks(len(done), "■"), Block("say", say)])
 
     def _refused(self, answer: Callable[..., Any], trials: list[Trial], failure: Failure) -> Verdict:
         broken = failure.trial.outcome.broken
         match = known(self, trials, failure)
-        say = [Block("say", f"What happened: {failure.message.rstrip('.')}.")]
+        end = "" if failure.message[-1] in ".?!" else "."
+        say = [Block("lead", f"What happened: {failure.message}{end}")]
         say += _diagnosis(match, trials) + self._evidence(failure) + _asides(answer, failure.trial)
         return self._verdict(
             "stopped" if broken and broken.stopped else "not yet",
-            [self._marks(failure.place, True), *say],
+            [self._marks(failure.place, "✗"), *say],
             failed=failure.name,
             looks_like=match[0] if match else "",
         )
 
-    def _marks(self, met: int, unmet: bool = False) -> Block:
-        """The list of demands: met, the one that was not, and those that were not looked at."""
-        signs = ["✓"] * met + ["✗"] * unmet + ["·"] * len(self.demands())
+    def _marks(self, met: int, unmet: str = "") -> Block:
+        """The list of demands: met, the one that decided (with the sign `unmet`), and those not looked at."""
+        signs = [*("✓" * met), unmet or "·", *("·" * len(self.demands()))]
         return Block("marks", "\n".join(f"{s} {d.name}" for s, d in zip(signs, self.demands())))
 
     def _evidence(self, failure: Failure) -> list[Block]:
         trial = failure.trial
         lines = [f"{k} = {describe(v)}" for k, v in trial.case.items()]
-        if not trial.outcome.broken:
-            lines += [f"expected: {_parts(trial.expected)}", f"yours:    {_parts(trial.got)}"]
+        for name, want, have in trial.parts() if self.both_shown and not trial.outcome.broken else []:
+            lines += _two_lines(f" {name}" if name else "", want.value, have.value)
         head = Block("say", f"The smallest case that fails (number {trial.index + 1} of {self.count}):")
         drawn = heat(self.picture, trial.expected, trial.got) if self.picture else None
         picture = [Block("say", drawn[0]), Block("svg", drawn[1])] if drawn else []
         return [head, Block("code", "\n".join(lines)), *picture]
 
 
-def _parts(answer: Any) -> str:
-    """The parts of an answer in one line."""
-    return ", ".join(describe(leaf.value) for leaf in leaves(answer)[:4])
+def _two_lines(name: str, want: Any, have: Any) -> list[str]:
+    """One part of an answer as expected and as it came; nothing where it is right."""
+    texts = describe(want), describe(have)
+    if same(want, have, strict=False) or texts[0] == texts[1]:
+        return []
+    yours = f"{'your' if name else 'yours'}{name}:"
+    return [f"expected{name}: {texts[0]}", f"{yours:{10 + len(name)}}{texts[1]}"]
 
 
 def _diagnosis(match: tuple[str, str] | None, trials: list[Trial]) -> list[Block]:
     """One diagnosis at most: the known wrong answer, else the near miss."""
     if match:
-        return [Block("say", f"This looks like: {match[0]}. {match[1]}")]
+        return [Block("lead", f"This looks like: {match[0]}. {match[1]}")]
     message = near(trials)
-    return [Block("say", f"A near miss: {message}")] if message else []
+    return [Block("lead", f"A near miss: {message}")] if message else []
 
 
 def _asides(answer: Callable[..., Any], trial: Trial) -> list[Block]:

@@ -46,23 +46,23 @@ def right_kind(trial: Trial) -> str | None:
     want, have = leaves(trial.expected), leaves(trial.got)
     if len(want) != len(have):
         return f"expected {_parts(want)}, got {_parts(have)}"
-    for w, h in zip(want, have):
+    for name, w, h in trial.parts():
         if message := _kind(w.value, h.value):
-            return _part(h) + message
+            return _part(name) + message
     return None
 
 
 def right_shape(trial: Trial) -> str | None:
     """Each part of the right shape, and of the right dtype: whole, real or boolean."""
     real = any(isinstance(v, torch.Tensor) and v.is_floating_point() for v in trial.case.values())
-    for w, h, axes in zip(leaves(trial.expected), leaves(trial.got), trial.letters()):
+    for (name, w, h), axes in zip(trial.parts(), trial.letters()):
         if message := _shape(w.value, h.value, axes) or _dtype(w.value, h.value, real):
-            return _part(h) + message
+            return _part(name) + message
     return None
 
 
-def _part(leaf: Leaf) -> str:
-    return f"{leaf.place} part: " if leaf.place else ""
+def _part(name: str) -> str:
+    return f"{name}: " if name else ""
 
 
 def _parts(parts: list[Leaf]) -> str:
@@ -139,10 +139,9 @@ def finite(trial: Trial) -> str | None:
 
 def values(trial: Trial) -> str | None:
     """The same numbers, within 1e-6 of their size."""
-    want, have = leaves(trial.expected), leaves(trial.got)
-    for i, (w, h) in enumerate(zip(want, have)):
+    for (name, w, h), axes in zip(trial.parts(), trial.letters()):
         if not same(w.value, h.value, strict=False):
-            return _part(h) + difference(w.value, h.value, trial.letters()[i])
+            return _part(name) + difference(w.value, h.value, axes)
     return None
 
 

@@ -11,15 +11,16 @@ from typing import NamedTuple
 _BOX = "border:1px solid {tone};border-left:6px solid {tone};border-radius:4px;padding:.6em 1em;margin:.8em 0"
 _CODE = "overflow-x:auto;border-left:2px solid currentColor;padding:.3em .8em;margin:.5em 0;background:none"
 _PLAIN = "background:none;border:none;color:inherit"
+_MARKS = "list-style:none;display:flex;flex-wrap:wrap;gap:.1em 1.4em;margin:.3em 0 .6em;padding:0"
 TONES = {"✓": "#009E73", "✗": "#D55E00", "■": "#D55E00", "○": "#0072B2", "?": "#0072B2"}
 
 
 class Block(NamedTuple):
     """One piece of a page.
 
-    kind "title" (text), "say" (a paragraph), "marks" (lines of "symbol text"), "code", "rows" (a table with
-    cells between tabs, the first line its head), "fold" (HTML only: a first line that unfolds the rest),
-    "svg" (HTML only: a trusted picture, made by this package).
+    kind "title" (text), "say" (a paragraph), "lead" (one that begins with a bold "word:"), "marks" (lines of
+    "symbol text"), "code", "rows" (a table with cells between tabs, the first line its head); and in HTML
+    alone, "fold" (a first line that unfolds the rest) and "svg" (a picture made by this package).
     """
 
     kind: str
@@ -57,8 +58,12 @@ def as_text(block: Block) -> str:
 
 def as_html(block: Block) -> str:
     """One block as HTML."""
-    makers = {"title": _title, "marks": _marks, "code": _code, "rows": _rows, "fold": _fold, "svg": str}
-    return makers.get(block.kind, lambda text: f'<p style="margin:.5em 0">{_inline(text)}</p>')(block.text)
+    makers = {"title": _title, "say": _say, "lead": _lead, "marks": _marks, "code": _code, "rows": _rows}
+    return (makers | {"fold": _fold, "svg": str})[block.kind](block.text)
+
+
+def _say(text: str) -> str:
+    return f'<p style="margin:.5em 0">{_inline(text)}</p>'
 
 
 def _inline(text: str) -> str:
@@ -74,9 +79,14 @@ def _title(text: str) -> str:
     return f'<p style="margin:0 0 .3em;font-weight:bold">{_inline(text)}</p>'
 
 
+def _lead(text: str) -> str:
+    word, _, rest = text.partition(":")
+    return f'<p style="margin:.5em 0"><strong>{html.escape(word)}:</strong>{_inline(rest)}</p>'
+
+
 def _marks(text: str) -> str:
     items = "".join(f"<li>{_inline(line)}</li>" for line in text.split("\n"))
-    return f'<ul style="list-style:none;margin:.3em 0;padding-left:.8em">{items}</ul>'
+    return f'<ul style="{_MARKS}">{items}</ul>'
 
 
 def _code(text: str) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from .compare import close, digits, leaves, numeric
 from .trial import Property, Trial
@@ -47,20 +46,20 @@ def finite_when(name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -
     return Property(name, test)
 
 
-class _Counter(TorchDispatchMode):
-    """Counts the operations that torch carries out."""
+class _Counter(TorchFunctionMode):
+    """Counts the functions of torch that are called."""
 
     def __init__(self):
         super().__init__()
         self.total = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
         self.total += 1
         return func(*args, **(kwargs or {}))
 
 
 def operations(run: Callable[[], Any]) -> int:
-    """How many operations of torch the call takes; a loop over T steps takes at least T."""
-    with _Counter() as counter, torch.no_grad():
+    """How many functions of torch the call takes; a loop over T steps takes at least T."""
+    with _Counter() as counter:
         run()
     return counter.total

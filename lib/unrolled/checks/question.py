@@ -26,7 +26,7 @@ class Question(Sheet):
     answer: Callable[[], Any]
     way: str
     wrong: dict[str, tuple[Any, str]]
-    accepted: dict[float, str] = field(default_factory=dict)
+    accepted: dict[int, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     rtol: float = 0.005
 
@@ -64,18 +64,16 @@ class Question(Sheet):
             return self._verdict("not yet", problem)
         for right, note in [(self.answer(), ""), *self.accepted.items()]:
             if self.same(value, right):
-                say = f"{note} Now explain why, in a sentence of your own: {self.explain}".strip()
-                return self._verdict("correct", say, use=answer)
+                return Verdict(self.id, "correct", answer, [Block("say", note)] * bool(note) + self.go_on())
         for name, (known, hint) in self.wrong.items():
             if self.same(value, known):
                 return self._verdict("not yet", f"This looks like: {name}. {hint}", looks_like=name)
         return self._verdict("not yet", self._far(value))
 
-    def _verdict(self, status: str, say: str, **found: Any) -> Verdict:
-        use = found.pop("use", None)
-        blocks = [Block("say", say), *([] if status == "correct" else self.folded_hints())]
+    def _verdict(self, status: str, say: str, looks_like: str = "") -> Verdict:
+        blocks = [Block("lead" if looks_like else "say", say), *self.folded_hints()]
         failed = "the answer" if status == "not yet" else ""
-        return Verdict(self.id, status, self.answer() if use is None else use, blocks, failed=failed, **found)
+        return Verdict(self.id, status, self.answer(), blocks, failed=failed, looks_like=looks_like)
 
     def _read(self, answer: Any) -> tuple[Any, str]:
         """(the answer as a float or a set of names, "") or (None, what is the matter with it)."""

@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ class Outcome(NamedTuple):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp inside the block after so many seconds of wall time.
+    """Raise TimeUp inside the block after so many seconds, not counting those spent waiting for a free core.
 
     It needs SIGALRM and the main thread (elsewhere there is no limit), and it cannot interrupt one long
     operation inside torch. The alarm repeats, because a bare `except:` in an endless loop swallows it once.
@@ -63,8 +64,11 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
+    start = time.monotonic() - _waited()
+
     def ring(signum: int, frame: FrameType | None) -> None:
-        raise TimeUp
+        if time.monotonic() - _waited() - start >= seconds:
+            raise TimeUp
 
     before = signal.signal(signal.SIGALRM, ring)
     left, every = signal.setitimer(signal.ITIMER_REAL, seconds, 0.02)
@@ -72,6 +76,15 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
     finally:
         _disarm(before, left, every)
+
+
+def _waited() -> float:
+    """Seconds that the main thread wanted to run and could not; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _disarm(before: Any, left: float, every: float) -> None:

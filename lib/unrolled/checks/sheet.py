@@ -9,7 +9,7 @@ from .page import Block, Page
 class Sheet:
     """The part of an exercise that people read.
 
-    - chapter: the chapter's file name, such as "04_rnn"; tier: 1 (warm-up) to 4 (research-like);
+    - chapter: the chapter's file name, such as "04_rnn"; tier: the level, 1 (warm-up) to 4 (research-like);
     - minutes: what it takes a reader of that chapter; text: the task, in plain sentences;
     - hints: from a nudge to almost there, pulled one by one; explain: the question to think on after a pass;
     - harder: the id of the exercise to do next, if there is one.
@@ -32,8 +32,10 @@ class Sheet:
 
     def hint(self, number: int | None = None) -> Page:
         """The next hint, or hint `number` (from 1). Hints are free: nothing is counted against anyone."""
-        self._pulled = min(self._pulled + 1, len(self.hints) + 1) if number is None else int(number)
-        n, every = self._pulled, len(self.hints)
+        every = len(self.hints)
+        if number is None:
+            self._pulled = min(self._pulled + 1, every + 1)
+        n = self._pulled if number is None else int(number)
         if not 1 <= n <= every:
             words = f"There are {every} hints, `check.{self.id}.hint(1)` to `hint({every})`."
             return Page(Block("title", f"? {self.id}"), Block("say", f"{words} {self._where_solution()}"))
@@ -44,7 +46,7 @@ class Sheet:
         return Page(
             Block("title", f"? {self.id}: one solution"),
             Block("code", self.solution_text()),
-            Block("say", f"Before you go on: {self.explain}"),
+            Block("lead", f"Before you go on: {self.explain}"),
         )
 
     def solution_text(self) -> str:
@@ -53,9 +55,14 @@ class Sheet:
 
     def task(self) -> Page:
         """What to do: the signature, the task, its tier and the minutes that it takes."""
-        facts = f"Chapter {self.chapter}, tier {self.tier} of 4, about {self.minutes} minutes."
+        facts = f"Chapter {self.chapter}, level {self.tier} of 4, about {self.minutes} minutes."
         said = [Block("say", p) for p in self.text.strip().split("\n\n")]
         return Page(Block("title", f"? {self.id}"), Block("code", self.signature), *said, Block("say", facts))
+
+    def go_on(self) -> list[Block]:
+        """What to say after a pass: think about why, then a harder one."""
+        said = [Block("lead", f"Now explain why, in a sentence of your own: {self.explain}")]
+        return said + ([Block("say", f"A harder one: `check.{self.harder}.task()`.")] if self.harder else [])
 
     def folded_hints(self) -> list[Block]:
         """The hints for a verdict: folded in HTML, by name in text, so that nobody reads them by accident."""

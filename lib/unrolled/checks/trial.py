@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .compare import clone, leaves
+from .compare import Leaf, clone, leaves
 from .sandbox import Broken, Outcome, call
 
 
@@ -56,6 +56,14 @@ class Trial(NamedTuple):
             found.update(zip(part, getattr(leaf.value, "shape", ())))
         return found
 
+    def parts(self) -> list[tuple[str, Leaf, Leaf]]:
+        """(name, expected, got) of each part of the answer; the names are those of the signature."""
+        want, have = leaves(self.expected), leaves(self.got)
+        names = [n.strip() for n in self.exercise.signature.partition("->")[2].split(",")]
+        if len(names) != len(want):
+            names = [w.place for w in want]
+        return list(zip(names if len(want) > 1 else [""], want, have))
+
     def letters(self) -> list[list[str]]:
         """The axis letters of each part of the answer; empty lists where the author gave none."""
         parts = [p.split() for p in self.exercise.axes.get("return", "").split(",")]
@@ -86,13 +94,16 @@ def first_failure(
     The names of the demands that were met are added to `done`, which survives a TimeUp.
     """
     for place, demand in enumerate(demands):
-        for trial in trials:
-            try:
-                message = demand.test(trial)
-            except Again as again:
-                message = f"called once more for this, {again.broken}"
-            if message:
-                return Failure(place, demand.name, trial, message)
+        found = next(((t, message) for t in trials if (message := _seen(demand, t))), None)
+        if found:
+            return Failure(place, demand.name, *found)
         if done is not None:
             done.append(demand.name)
     return None
+
+
+def _seen(demand: Property, trial: Trial) -> str | None:
+    try:
+        return demand.test(trial)
+    except Again as again:
+        return f"called once more for this, {again.broken}"

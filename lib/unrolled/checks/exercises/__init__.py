@@ -14,12 +14,13 @@ from . import (
     smoothing,
     wishlist,
     wishlist_gradients,
+    wishlist_memory,
 )
 
 _CHAPTERS = (
     (sequences, codec, sequences_order),
     (chain, scores, counts, smoothing, entropy),
-    (wishlist, wishlist_gradients),
+    (wishlist, wishlist_gradients, wishlist_memory),
     (rnn, rnn_training, rnn_scan),
 )
 

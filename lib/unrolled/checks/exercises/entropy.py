@@ -74,8 +74,8 @@ Entries of P may be 0: what never happens adds nothing.""",
         "all rows count the same": (
             lambda P: _entropy(P).mean(),
             "You average the entropies of the rows as if each symbol were equally frequent. A row that is "
-            "hardly ever visited should hardly count. (An eigenvector of P instead of P.T ends here too: its "
-            "entries are equal.)"),
+            "hardly ever visited should hardly count. An eigenvector of P, where P.T is needed, ends here as "
+            "well: its entries are equal."),
         "the entropy of single symbols": (
             lambda P: _entropy(_long_run((P + torch.eye(len(P))) / 2)),
             "This is the entropy of pi: the surprise of one who knows how frequent symbols are and has not "

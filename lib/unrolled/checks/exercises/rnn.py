@@ -53,7 +53,7 @@ def _variant(of: str) -> Callable[..., Tensor]:
                 h = torch.tanh(by_x) + torch.tanh(by_h) + b
             else:
                 squash = {"linear": lambda a: a, "sigmoid": torch.sigmoid}.get(of, torch.tanh)
-                h = squash(by_x + by_h + (0 if of == "no bias" else b))
+                h = squash(by_x + by_h + b)
             states.append(before if of == "late" else h)
         return states[-1] if of == "last" else torch.stack(states, 0 if of == "time first" else 1)
 
@@ -123,9 +123,6 @@ h_t = tanh(W_x x_t + W_h h_{t-1} + b).""",
             _variant("inside"),
             "You squash the parts and add them afterwards. Then they cannot cancel each other before the "
             "bend, and the states leave the range from -1 to 1. Look where the bracket closes."),
-        "the bias is forgotten": (
-            _variant("no bias"),
-            "The result is right for b = 0. One of the five arguments is not in use."),
         "the last state alone": (
             _variant("last"),
             "You return h_T. A prediction is made at every place, so all T states are needed: collect them."),
@@ -166,8 +163,8 @@ numbers, a state of H = 4, and sequences of T = 10 steps?""",
     answer=lambda: 4 * 2 + 4 * 4 + 4,
     way="D, H = 2, 4\nH * D + H * H + H  # W_x, W_h and b; the same ones at every step",
     accepted={
-        4 * 2 + 4 * 4 + 2 * 4: "This is what torch.nn.RNN has: it keeps two biases, one for the input and one "
-        "for the state, where the equation has one."},
+        4 * 2 + 4 * 4 + 2 * 4: "This is what torch.nn.RNN has: two biases, one for the input and one for the "
+        "state. The equation has one."},
     wrong={
         "one set for each step": (280,
             "You have counted ten networks. The unrolled picture has ten boxes, and they share their "
