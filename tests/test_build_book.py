@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -248,14 +249,28 @@ def test_plain_jupyter_book_runs_the_chapters_in_the_same_way(built):
     assert "due" in page(built, "02_two")
 
 
-@pytest.mark.parametrize("text, said", [
-    ("```{code-cell} python\nx = 1\nx / 0\n```", "01_one: this cell raises ZeroDivisionError"),
-    ("[nowhere](nowhere.md)", "nowhere"),
-])
-def test_a_failing_cell_and_a_warning_stop_the_build_and_are_shown(tmp_path, text, said):
+@pytest.mark.parametrize("source, reason", [
+    ("x = 1\nx / 0", "raises ZeroDivisionError: division by zero"),
+    ("%nosuchmagic", "raises UsageError"),
+    ("import os\nos._exit(1)", "killed its kernel"),
+    ("import warnings\nwarnings.warn('hot')", "warns, and a warning is an error here"),
+])  # fmt: skip
+def test_a_failing_cell_is_shown_with_its_chapter_and_the_reason(source, reason):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ("'fine'", source)])
+    with pytest.raises(build_book.ChapterFailed) as failure:
+        build_book.execute(nb, "07_lstm")
+    said = str(failure.value)
+    assert f"07_lstm: this cell {reason}" in said and f"\n{source}\n" in said and "'fine'" not in said
+
+
+def test_a_chapter_that_runs_keeps_its_outputs_and_says_how_long_it_took():
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('fine')")])
+    assert build_book.execute(nb, "07_lstm") > 0
+    assert nb.cells[0].outputs[0].text == "fine\n" and nb.cells[0].metadata == {}
+
+
+def test_a_warning_of_the_build_stops_it_and_is_shown(tmp_path):
     root = project(tmp_path)
-    write(root / "book/01_one.md", HEAD + f"\n# One\n\n{text}\n")
-    code, told = build(root)
-    assert code != 0 and said in told
-    assert text not in told or "x = 1\nx / 0" in told
-    assert not (root / "_build/html/book/01_one.html").exists() or "nowhere" in said
+    edit(root / "book/index.md", "# Book", "# Book\n\n[to](nowhere.md)")
+    code, said = build(root)
+    assert code != 0 and "nowhere.md" in said and "The pages were not built" in said

@@ -85,6 +85,7 @@ def show_stub(cell: nodes.container) -> None:
     stub = cell.deepcopy()
     stub.children = [child for child in stub.children if child.get("nb_element") == "cell_code_source"]
     stub["classes"].append("stub")
+    stub["hide_mode"] = None  # whatever the cell is tagged with: the stub is to be seen
     retext(next(stub.findall(nodes.literal_block)), SOLUTION.sub(r"\1...  # your turn", text))
     retext(code, MARKERS.sub("", text))
     cell.parent.insert(cell.parent.index(cell), stub)
