@@ -9,6 +9,7 @@ import torch
 from chromium import bare_page, chromium, open_page
 from unrolled import live, stories
 from unrolled.checkpoint import save
+from unrolled.evaluate import evaluate
 from unrolled.generate import generate, greedy
 from unrolled.live import page as pages
 from unrolled.live import train_rnn
@@ -140,9 +141,11 @@ def test_the_training_command_makes_what_the_figure_loads(tmp_path):
 
 
 def test_the_network_of_the_book_says_what_it_is_and_comes_close_to_the_floor():
-    _, _, facts = live.trained(live.TRAINED)
+    model, vocab, facts = live.trained(live.TRAINED)
     assert facts["floor"] < facts["bits"] < facts["floor"] + 0.25
     assert all(facts[name] for name in ("device", "date", "seconds", "command"))
+    now = evaluate(model, vocab.encode("\n" + stories.text(60, seed=99))).bits
+    assert now == pytest.approx(facts["bits"], abs=0.05), "the stories have changed: train again"
 
 
 @pytest.mark.parametrize("text", ["", "a", "abababab", TEXT, "🚂🛶🚂 🛶"])
@@ -258,7 +261,7 @@ def test_the_keyboard_reaches_and_moves_everything(show, figures):
 def test_a_figure_keeps_its_keys_from_the_notebook_and_shows_where_the_focus_is(show, figures):
     for figure in (figures.ngram, figures.rnn):
         page = show(figure)
-        assert page.figure.get_attribute("data-lm-suppress-shortcuts") == "true"  # JupyterLab asks the element
+        assert page.figure.get_attribute("data-lm-suppress-shortcuts") == "true"  # it asks the element
         for _ in range(13):  # the text, three buttons, eight bars, and at least one control more
             page.keyboard.press("Tab")
             assert "3px" in page.model(OUTLINES)
