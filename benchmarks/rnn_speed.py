@@ -115,7 +115,7 @@ def main() -> None:
     models, prompt = contenders(256), torch.zeros(1, 1, dtype=torch.long)
     work = {name: partial(generate, m, prompt, 500, greedy) for name, m in models.items()}
     print(row("writing, H = 256", 500, work))
-    print(f"\nOurs and the first peer are one network: their gradients of W_h differ by {apart:.1e}, relatively.")
+    print(f"\nOurs and the first peer are one network: relative difference of their gradients {apart:.1e}.")
 
 
 if __name__ == "__main__":
