@@ -119,8 +119,10 @@ class Split(NamedTuple):
     rest: np.ndarray
 
 
-def add_alpha(c: np.ndarray, context: np.ndarray, size: int, alpha: float, V: int) -> Split:
-    """Pretend that each token followed each context alpha times more: (c + alpha) / (C + alpha V).
+def add_alpha(
+    c: np.ndarray, context: np.ndarray, size: int, alpha: float, V: int
+) -> Split:
+    """Pretend that each token came alpha times more: (c + alpha) / (C + alpha V).
 
     c (M,) counts of the n-grams, context (M,) the id of each one's context, size the number of contexts.
     With alpha = 0 it is maximum likelihood, c / C. A context that never occurred gets the uniform
@@ -129,7 +131,8 @@ def add_alpha(c: np.ndarray, context: np.ndarray, size: int, alpha: float, V: in
     C = np.bincount(context, c, size)
     total = C + alpha * V
     rest = np.divide(alpha * V, total, out=np.ones(size), where=total > 0)
-    return Split(np.divide(c, total[context], out=np.zeros(len(c)), where=c > 0), rest)
+    seen = np.divide(c, total[context], out=np.zeros(len(c)), where=c > 0)
+    return Split(seen, rest)
 
 
 def discount(c: np.ndarray, context: np.ndarray, size: int, D: np.ndarray) -> Split:

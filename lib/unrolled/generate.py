@@ -1,4 +1,4 @@
-"""Writing with any model of the law (lecture 28:00): read, choose the next symbol, feed it back.
+"""Writing with any model of the law (lecture G1, G2): read, choose the next symbol, feed it back.
 
 One sampler serves all models, because all answer the same call: the prompt is read once, then each
 new symbol costs one call with T = 1.
@@ -105,7 +105,7 @@ def generate(
 
     `state` is what the model read before the prompt. With `stop`, a row that has written this symbol is
     filled up with it, and the writing ends when all rows have: then N < T + steps. Raises ValueError for
-    an empty prompt and for ids that the model does not know. Lecture 28:00 (G1, G2).
+    an empty prompt and for ids that the model does not know. Lecture G1, G2.
     """
     _check(model, prompt, steps)
     was, symbols = model.training, continuation(model, prompt, pick, state)

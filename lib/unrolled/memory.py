@@ -30,8 +30,10 @@ def choose(model: SequenceModel, vocab: Vocab, context: str, options: Sequence[s
     return torch.stack(scores).softmax(0)
 
 
-def capital_recall(model: SequenceModel, vocab: Vocab, lag: int = 12, n: int = 60, seed: int = 5) -> float:
-    """The mean probability of the right capital, among the twelve, where a new story names it.
+def capital_recall(
+    model: SequenceModel, vocab: Vocab, lag: int = 12, n: int = 60, seed: int = 5
+) -> float:
+    """The mean probability of the right capital, of twelve, where a new story names it.
 
     At least `lag` words stand between the country and its capital. Guessing gives 1/12 (0.083), a model that
     remembers the country 1. The stories are new: n of them, from `stories.sample(n, seed, lag)`.

@@ -43,11 +43,11 @@ class SequenceModel(nn.Module):
 def nll(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Float[Tensor, ""]:
     """The mean surprise of x[:, 1:], in bits per token; x[:, 0] is given.
 
-    This is the lecture's loss (the cross-entropy of each next element, 17:30), divided by the number
+    This is the lecture's loss (the cross-entropy of each next element, its row R4), divided by the number
     of elements and by ln 2, so that models of one corpus can be compared by eye.
     """
     if x.shape[1] < 2:
-        raise ValueError(f"x has {x.shape[1]} token(s) along time: it takes two, one to read and one to predict")
+        raise ValueError(f"x is {x.shape[1]} long: it takes one token to read, one to predict")
     logits, _ = model(x[:, :-1], state)
     return F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten()) / math.log(2)
 

@@ -1,4 +1,4 @@
-"""A recurrent network from scratch (lecture 15:00 to 19:00; Elman, 1990, "Finding structure in time").
+"""A recurrent network from scratch (lecture R1 to R4; Elman, 1990, "Finding structure in time").
 
     h_t = tanh(W_h h_{t-1} + W_x x_t)        the state: a summary of all that was read
     p(x_{t+1} | x_1 ... x_t) = softmax(W_y h_t)
@@ -14,15 +14,17 @@ from .model import SequenceModel
 from .shapes import Float, Int, Tensor
 
 
-def step(h: Float[Tensor, "B H"], a: Float[Tensor, "B H"], W_h: Float[Tensor, "H H"]) -> Float[Tensor, "B H"]:
-    """One update of the state: h_t = tanh(W_h h_{t-1} + a_t), where a_t = W_x x_t is what the input adds."""
+def step(
+    h: Float[Tensor, "B H"], a: Float[Tensor, "B H"], W_h: Float[Tensor, "H H"]
+) -> Float[Tensor, "B H"]:
+    """One update of the state: h_t = tanh(W_h h_{t-1} + a_t), with a_t = W_x x_t."""
     return torch.tanh(h @ W_h.T + a)
 
 
 def unroll(
     h: Float[Tensor, "B H"], a: Float[Tensor, "B T H"], W_h: Float[Tensor, "H H"]
 ) -> Float[Tensor, "B T H"]:
-    """All the states h_1 ... h_T from h = h_0: the same `step`, with the same W_h, at every time."""
+    """All the states h_1 ... h_T from h = h_0: the same `step`, the same W_h, every time."""
     states = []
     for a_t in a.unbind(1):
         h = step(h, a_t, W_h)

@@ -1,7 +1,7 @@
 """Little travel stories from our own grammar, whose every probability is known exactly.
 
 The country at the start decides the capital at the end: "Tim was planning to visit France. ... He took the
-train from London to Paris." (the lecture's example of a long-term dependency, 29:00). Because we made the
+train from London to Paris." (the lecture's example of a long-term dependency, claim V4). Because we made the
 language, we know the best that any model of it can do: the floor, in bits per character or per word.
 
 The wording is in `stories_grammar`; how the probabilities come out exact, in `grammar`.

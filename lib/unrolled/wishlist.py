@@ -219,7 +219,9 @@ def reached(model: SequenceModel, x: Int[Tensor, "B T"]) -> float:
     return len(found) / len(weights) if any(s.any() for s in found) else 0.0
 
 
-def interaction(model: SequenceModel, x: Int[Tensor, "B T"], other: Int[Tensor, "B T"], apart: int) -> float:
+def interaction(
+    model: SequenceModel, x: Int[Tensor, "B T"], other: Int[Tensor, "B T"], apart: int
+) -> float:
     """Wish 4: what the last element and the one `apart` before it do only together."""
 
     def s(*back: int) -> Tensor:

@@ -71,7 +71,7 @@ def ngram(
     """A character n-gram in the page, counted there from `text` (up to about 100 KB; None: stories).
 
     n is 1 to 6; smoothing is "none", "add_one" or "kneser_ney"; readers can change both, and the prompt.
-    The same numbers as `unrolled.ngram.NGram` (lecture 09:30 to 12:00).
+    The same numbers as `unrolled.ngram.NGram` (lecture P5).
     """
     if smoothing not in SMOOTHINGS or not 1 <= n <= 6:
         kinds = ", ".join(SMOOTHINGS)
@@ -93,7 +93,7 @@ def rnn(
     temperature: float = 0.8,
     seed: int = 1,
 ) -> Figure:
-    """A trained character RNN in the page (lecture 15:00 to 19:00): its state and its guesses, step by step.
+    """A trained character RNN in the page (lecture R1 to R4): its state and its guesses, step by step.
 
     `path` is a checkpoint of an `unrolled.rnn.RNN` with biases and its vocabulary of characters; None is
     the book's own, made by `python -m unrolled.live.train_rnn`. The page gets 16-bit weights.
