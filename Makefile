@@ -69,8 +69,8 @@ check: env  ## Quotes, notebooks and README table are current
 pytest: env
 	@$(BIN)/python -m pytest -rs
 
-test-slow: env  ## The long checks too: mutants, every notebook twice in one kernel
-	@UNROLLED_SLOW=1 $(BIN)/python -m pytest -rs -m slow
+test-slow: env  ## Of the tests, only the long ones: mutants, every notebook twice in one kernel
+	@$(BIN)/python -m pytest -rs -m slow
 
 weave: env  ## Quote the library in the chapters, write the notebooks and the README's table
 	@$(BIN)/python tools/weave.py weave

@@ -67,9 +67,9 @@ def execute(nb: NotebookNode, name: str) -> float:
 def report(name: str, cell: NotebookNode, reason: str, lines: int = 15) -> str:
     """What a cell says, why it failed, and the end of its traceback."""
     traceback = "\n".join(line for o in cell.get("outputs", []) for line in o.get("traceback", []))
-    tail = "\n".join(ANSI.sub("", traceback or reason).rstrip().splitlines()[-lines:])
-    head = f"\n{name}: this cell {reason.splitlines()[0]}"
-    return f"{head}\n{'-' * 70}\n{cell.source}\n{'-' * 70}\n{tail}\n"
+    what, _, more = reason.partition("\n")
+    tail = "\n".join(ANSI.sub("", traceback or more).rstrip().splitlines()[-lines:])
+    return f"\n{name}: this cell {what}\n{'-' * 70}\n{cell.source}\n{'-' * 70}\n{tail}\n"
 
 
 def run_chapters(root: Path = ROOT) -> Path:
