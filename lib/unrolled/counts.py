@@ -136,7 +136,7 @@ def add_alpha(
 
 
 def discount(c: np.ndarray, context: np.ndarray, size: int, D: np.ndarray) -> Split:
-    """Take D[c] from every count c; what is taken is the rest, which the shorter context shares out.
+    """Take D[c] from every count c; the shorter context shares out what was taken.
 
     c, context, size as in `add_alpha`; D (4,) is what to take from counts of 0, 1, 2, and 3 or more.
     """
