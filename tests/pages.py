@@ -37,9 +37,13 @@ SETTLED = """() => document.readyState === "complete" && document.fonts.status =
 
 def pages(root: Path = HTML) -> list[str]:
     """The pages that people read, as paths below root; a page that only sends on to another is left out."""
-    found = [p for p in sorted(root.rglob("*.html")) if "_static" not in p.relative_to(root).parts]
-    return [p.relative_to(root).as_posix() for p in found
-            if 'http-equiv="refresh"' not in p.read_text(encoding="utf-8").lower()]
+    return [page.relative_to(root).as_posix() for page in files(root)
+            if 'http-equiv="refresh"' not in page.read_text(encoding="utf-8").lower()]
+
+
+def files(root: Path) -> list[Path]:
+    """All pages; what a theme keeps in _static are its templates."""
+    return [page for page in sorted(root.rglob("*.html")) if "_static" not in page.relative_to(root).parts]
 
 
 def require(browser: bool = True, book: bool = True) -> None:
@@ -83,9 +87,9 @@ class Visit(NamedTuple):
     errors: list[str]
     strangers: list[str]
 
-    def ask(self, question: str):
+    def ask(self, question: str, *about):
         """The answer of one of the probe's functions."""
-        return self.page.evaluate(f"probe.{question}()")
+        return self.page.evaluate(f"about => probe.{question}(...about)", about)
 
 
 @contextmanager
@@ -94,7 +98,8 @@ def visit(browser: Browser, url: str, width: int = 1280, scheme: str = "light", 
     opened = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **context)
     visit = Visit(opened.new_page(), [], [])
     _guard(opened, visit, url)
-    visit.page.goto(url)
+    answer = visit.page.goto(url)
+    assert answer and answer.ok, f"{url} is not there: every question about it would be answered well"
     visit.page.evaluate("window.MathJax?.startup?.promise?.then(() => { window.typeset = true })")
     visit.page.wait_for_function(SETTLED, timeout=60_000)
     visit.page.evaluate(PROBE)
@@ -140,10 +145,10 @@ def wordless(figures: list[dict]) -> list[str]:
     return complaints
 
 
-def tab_walk(visit: Visit) -> list[str]:
-    """Go through the article with the Tab key: what is not reached, or cannot be seen when it is."""
+def tab_walk(visit: Visit, whole: bool = False) -> list[str]:
+    """Go through the article, or the whole page, with the Tab key: what is not reached, or not seen then."""
     complaints = []
-    for _ in range(2 * visit.ask("begin") + 20):               # boxes that scroll are stops of Chromium's own
+    for _ in range(2 * visit.ask("begin", whole) + 20):        # boxes that scroll are stops of Chromium's own
         visit.page.keyboard.press("Tab")
         here = visit.ask("step")
         if here is None:
@@ -176,7 +181,7 @@ def read(page: Path) -> BeautifulSoup:
 def links(root: Path) -> list[Link]:
     """Every href and src of the built pages."""
     found = []
-    for page in sorted(root.resolve().rglob("*.html")):
+    for page in files(root.resolve()):
         for key in "href", "src":
             found += [Link(page, e.name, e[key], key == "src" or bool(LOADS & set(e.get("rel", []))))
                       for e in read(page).find_all(attrs={key: True})]

@@ -48,22 +48,27 @@ window.probe = (() => {
     .filter(e => ![...self_and_up(e)].some(a => stop(a) || a.localName === "label"))
     .map(named);
 
-  // The walk with the Tab key: `begin` notes all stops and how they look, `step` says where the focus is now.
-  let stops = [];
+  // The walk with the Tab key, through the article or the whole page: `begin` notes all stops and how they look,
+  // `step` says where the focus is now. A text that only changes its colour does not show the focus.
+  let stops = [], scope;
+  const settled = () => document.getAnimations().forEach(a => isFinite(a.effect.getComputedTiming().endTime) && a.finish());
   const look = e => [e, up(e), ...(e.labels || [])].filter(x => x instanceof Element).map(x => {
     const s = getComputedStyle(x);
-    return [s.outlineStyle === "none" ? "" : s.outline, s.boxShadow, s.borderColor, s.backgroundColor, s.color,
-      s.textDecorationLine].join("|");
+    const border = s.borderTopWidth === "0px" ? "" : s.borderColor + s.borderTopWidth;
+    const outline = s.outlineStyle === "none" || s.outlineWidth === "0px" ? "" : s.outline;
+    return [outline, s.boxShadow, border, s.backgroundColor, s.textDecorationLine].join("|");
   }).join("\n");
   const focus = () => {
     let e = document.activeElement;
     while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
     return e;
   };
-  const begin = () => {
-    stops = visible().filter(stop).map(e => ({ e, before: look(e), met: false }));
-    article().tabIndex = -1;                       // the next Tab goes to the first stop in the article
-    article().focus({ preventScroll: true });
+  const begin = (whole) => {
+    scope = whole ? document.body : article();
+    settled();
+    stops = [...all(scope)].filter(stop).map(e => ({ e, before: look(e), met: false }));
+    scope.tabIndex = -1;                           // the next Tab goes to the first stop inside
+    scope.focus({ preventScroll: true });
     return stops.length;
   };
   const covered = e => {
@@ -80,7 +85,8 @@ window.probe = (() => {
   };
   const step = () => {
     const e = focus();
-    if (!e || e === document.body || ![...self_and_up(e)].includes(article())) return null;
+    if (!e || e === document.body || ![...self_and_up(e)].includes(scope)) return null;
+    settled();
     const group = o => o.type === "radio" && e.type === "radio" && o.name === e.name;   // arrows reach the others
     for (const s of stops) s.met ||= s.e === e || group(s.e);
     const known = stops.find(s => s.e === e);

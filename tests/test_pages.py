@@ -4,6 +4,9 @@ The first half holds the measures to pages that are wrong on purpose; the second
 book to the measures.
 """
 
+import json
+import re
+
 import pages
 import pytest
 
@@ -22,7 +25,8 @@ def browser():
 
 WRONG = """<!doctype html><html lang="en"><head><title>Wrong</title><link rel="icon" href="data:,">
 <style>* { box-sizing: border-box }
-.unseen:focus { outline: none } .s { width: 90px; overflow-x: auto; white-space: pre }
+.unseen:focus { outline: none } .pale:focus { color: red; transition: color 1s }
+.s { width: 90px; overflow-x: auto; white-space: pre }
 #over { position: fixed; bottom: 0; left: 0; width: 100%%; height: 100px; background: white; z-index: 9 }
 @keyframes turn { to { rotate: 1turn } } #turning { animation: turn 1s infinite }</style></head>
 <body><main><article><h1>Wrong</h1>%s</article></main></body></html>"""
@@ -51,6 +55,12 @@ def shown(browser, tmp_path):
 ])
 def test_what_goes_wrong_while_a_page_opens_is_noted(shown, article, complaint):
     assert any(error.startswith(complaint) for error in shown(article).errors)
+
+
+def test_a_page_that_is_not_there_is_no_good_page(browser, tmp_path):
+    with pages.served(tmp_path) as address, pytest.raises(AssertionError, match="is not there"):
+        with pages.visit(browser, address + "lost.html"):
+            pass
 
 
 @pytest.mark.parametrize("article", [
@@ -102,6 +112,7 @@ def test_what_keys_fingers_or_calm_readers_cannot_use_is_seen(shown, question, a
 
 @pytest.mark.parametrize("article, complaint", [
     ("<button class=unseen>x</button>", "the focus on"),
+    ("<button class='unseen pale'>x</button>", "the focus on"),
     ("<button style='position:fixed;bottom:9px'>x</button><div id=over></div>", "is covered"),
     ("<button>a</button><button onfocus='this.blur()'>b</button><button>c</button>", "does not reach"),
     ("<button onkeydown='event.preventDefault()'>trap</button><button>x</button>", "does not reach"),
@@ -199,6 +210,12 @@ def test_the_tab_key_goes_through_the_page_and_the_focus_can_be_seen(opened):
     assert pages.tab_walk(opened) == []
 
 
+@pytest.mark.parametrize("opened", [pytest.param((BUILT[0], *v), id=f"{v[0]}") for v in (DESK, PHONE)],
+                         indirect=True)
+def test_the_tab_key_goes_through_what_stands_around_a_page_as_well(opened):
+    assert pages.tab_walk(opened, whole=True) == []
+
+
 @at(DESK, PHONE)
 def test_a_finger_hits_every_control(opened):
     assert opened.ask("small") == []
@@ -212,6 +229,18 @@ def test_nothing_moves_for_ever_or_plays_by_itself(opened):
 def test_links_within_the_book_lead_somewhere():
     pages.require(browser=False)
     assert pages.broken(pages.HTML) == []
+
+
+@pytest.mark.parametrize("page", [page for page in BUILT if page.startswith("book/0")])
+def test_a_notebook_numbers_exercises_and_equations_as_the_page_does(page):
+    pages.require(browser=False)
+    built = pages.read(pages.HTML / page)
+    exercises = [e.text.split()[1] for e in built.select("div.exercise > p.admonition-title")]
+    equations = [re.search(r"[\d.]+", e.text)[0] for e in built.select("span.eqno")]
+    cells = json.loads((pages.ROOT / "notebooks" / page[5:-5]).with_suffix(".ipynb").read_text("utf-8"))["cells"]
+    prose = "".join(line for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"])
+    assert re.findall(r"^\*\*Exercise ([\d.]+)\. ", prose, re.M) == exercises
+    assert re.findall(r"\\tag\{(.*?)\}", prose) == equations
 
 
 def test_the_book_asks_no_other_host_for_scripts_styles_fonts_or_pictures():
