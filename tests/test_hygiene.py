@@ -63,7 +63,7 @@ def test_a_notebook_imports_only_what_colab_has(path):
 def test_a_notebook_shows_no_word_of_sphinx(path):
     cells = nbformat.read(path, as_version=4).cells
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-    outside = re.sub(r"(`+).+?\1|\$.+?\$", "", prose, flags=re.S)          # code and mathematics may
+    outside = re.sub(r"(`+).+?\1|\$\$.+?\$\$|\$.+?\$", "", prose, flags=re.S)    # code and mathematics may
     assert not re.search(r"^ *:::|\{[a-z:-]+\}|^\([\w-]+\)=|^:[a-z]+:", outside, re.M)
 
 

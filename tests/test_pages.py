@@ -237,8 +237,9 @@ def test_a_notebook_numbers_exercises_and_equations_as_the_page_does(page):
     built = pages.read(pages.HTML / page)
     exercises = [e.text.split()[1] for e in built.select("div.exercise > p.admonition-title")]
     equations = [re.search(r"[\d.]+", e.text)[0] for e in built.select("span.eqno")]
-    cells = json.loads((pages.ROOT / "notebooks" / page[5:-5]).with_suffix(".ipynb").read_text("utf-8"))["cells"]
-    prose = "".join(line for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"])
+    path = pages.ROOT / "notebooks" / f"{page[5:-5]}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     assert re.findall(r"^\*\*Exercise ([\d.]+)\. ", prose, re.M) == exercises
     assert re.findall(r"\\tag\{(.*?)\}", prose) == equations
 
