@@ -19,7 +19,8 @@ SINGLE = 1e-4  # for float32 and shorter: about a hundred roundings
 def kind(value: Any) -> str:
     """What a value counts as: "tensor", "number", "list" (of scalars), "tuple" (of anything else) ..."""
     if isinstance(value, torch.Tensor):
-        return "tensor"
+        near = value.device.type == "cpu" and value.layout == torch.strided
+        return "tensor" if near else "tensor from elsewhere"
     if isinstance(value, bool | np.bool_):
         return "bool"
     if isinstance(value, int | float | np.number):
@@ -61,7 +62,7 @@ def clone(value: Any) -> Any:
 
 def numeric(value: Any) -> torch.Tensor | None:
     """Numbers and tensors as float64 on the CPU; None for everything else."""
-    if isinstance(value, torch.Tensor):
+    if kind(value) == "tensor":
         dtype = torch.complex128 if value.is_complex() else torch.float64
         return value.detach().cpu().to(dtype)
     return torch.tensor(real(value), dtype=torch.float64) if kind(value) in ("number", "bool") else None
@@ -77,7 +78,8 @@ def real(value: Any) -> float:
 
 def close(a: torch.Tensor, b: torch.Tensor, rtol: float = RTOL, atol: float = ATOL) -> bool:
     """Equal shapes and equal numbers within the tolerance; NaN equals NaN."""
-    return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+    fits = a.shape == b.shape and a.dtype == b.dtype
+    return fits and torch.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def tolerance(*values: Any) -> tuple[float, float]:
@@ -145,6 +147,7 @@ def describe(value: Any) -> str:
         "nothing": lambda v: "None",
         "array": lambda v: f"a NumPy array {size(v.shape)}",
         "function": lambda v: str(getattr(v, "label", "a function")),
+        "tensor from elsewhere": lambda v: f"{size(v.shape)} on {v.device}, {v.layout}",
     }
     return known.get(kind(value), lambda v: f"an object of type {type(v).__name__}")(value)
 

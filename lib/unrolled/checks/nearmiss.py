@@ -127,7 +127,7 @@ def _named_factor(factors: list[float], pairs: list[Pair]) -> str | None:
     letters = sorted(set.intersection(*(set(p.sizes) for p in pairs)))
     for letter, (form, change) in itertools.product(letters, forms.items()):
         sizes = [p.sizes[letter] for p in pairs]
-        if min(sizes) > 1 and all(_equal(f, change(n)) for f, n in zip(factors, sizes)):
+        if min(sizes) > 1 and all(_equal(f, float(change(n))) for f, n in zip(factors, sizes)):
             return f"{form.format(letter)} (here {letter} = {sizes[0]}): is there a sum or a mean too many"
     return None
 

@@ -55,10 +55,10 @@ class Outcome(NamedTuple):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp inside the block after so many seconds, not counting those spent waiting for a free core.
+    """Raise TimeUp inside the block after so many seconds, waiting for a free core not counted.
 
     It needs SIGALRM and the main thread (elsewhere there is no limit), and it cannot interrupt one long
-    operation inside torch. The alarm repeats, because a bare `except:` in an endless loop swallows it once.
+    operation inside torch. The alarm repeats, and insists: a bare `except:` in a loop swallows it once.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
@@ -68,14 +68,31 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     def ring(signum: int, frame: FrameType | None) -> None:
         if time.monotonic() - _waited() - start >= seconds:
+            _insist(frame)
             raise TimeUp
 
+    tracer = sys.gettrace()
     before = signal.signal(signal.SIGALRM, ring)
     left, every = signal.setitimer(signal.ITIMER_REAL, seconds, 0.02)
     try:
         yield
     finally:
         _disarm(before, left, every)
+        sys.settrace(tracer)
+
+
+def _insist(frame: FrameType | None) -> None:
+    """Have TimeUp raised again by the next line of the learner's code that runs inside an `except`."""
+    sys.settrace(lambda *event: None)  # without one of the thread, the trace functions of frames sleep
+    while frame is not None and frame.f_globals is not globals():
+        frame.f_trace = _again
+        frame = frame.f_back
+
+
+def _again(frame: FrameType, event: str, argument: Any) -> Any:
+    if event == "line" and sys.exc_info()[0] is TimeUp:
+        raise TimeUp
+    return _again
 
 
 def _waited() -> float:
@@ -143,6 +160,8 @@ def _undo_patches(names: list[tuple[Any, dict[str, Any]]]) -> None:
         now = vars(owner)
         for name in [n for n, value in saved.items() if now.get(n) is not value]:
             setattr(owner, name, saved[name])
+    for name in vars(torch.Tensor).keys() - dict(names)[torch.Tensor].keys():
+        delattr(torch.Tensor, name)  # most methods are inherited: a patch of one is a new name in this class
 
 
 def _undo_settings(settings: tuple[Any, Any, int], session: tuple[str, int, bool]) -> None:
