@@ -291,3 +291,8 @@ def test_a_saved_picture_stands_alone_with_fixed_colours(tmp_path):
 
 def test_bars_follow_the_style_sheet_of_the_page():
     assert "fill: var(--u-y, #499AC8)" in plot.bars([1.0], ["a"], ALT).svg()
+
+
+def test_a_series_that_ends_in_zeros_has_its_name_at_its_last_place_on_a_log_axis():
+    picture = plot.curves({"n-gram": [1.0, 0.5, 0.0, 0.0]}, alt="A line that falls to zero and ends there.", log="y")
+    assert "n-gram" in picture._repr_mimebundle_()["text/html"]

@@ -50,8 +50,7 @@ def _lines(series: Series, alt: str, names: tuple, floor: Real | None, log: str,
     with house():
         figure = Figure(figsize=(5.6 if len(panels) == 1 else 3.6 * len(panels), 3.1))
         for axes, (title, group) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
-            for way in log:
-                _log_axis(axes, way)
+            _log_axes(axes, log)
             _panel(axes, group, floor, joined)
             label(axes, *names, title)
         return picture(figure, alt)
@@ -65,12 +64,11 @@ def _panel(axes: Any, group: Series, floor: Real | None, joined: bool) -> None:
         taken.append(look(name, taken))
         c, dash, mark = taken[-1]
         every = max(1, min(len(y), MOST) // 7)
-        first = (
-            len(taken) * every // 3
-        ) % every  # so that the markers of close lines do not cover each other
+        first = (len(taken) * every // 3) % every  # markers of close lines do not cover each other
         way = dict(ls=dash, markevery=(first, every)) if joined else dict(ls="")
         axes.plot(*(_thin(x, y) if joined else (x, y)), color=c, marker=mark, **way)
-        last = np.flatnonzero(np.isfinite(x + y))[-1:]
+        shown = np.isfinite(x + y) & ((y > 0) | (axes.get_yscale() == "linear"))
+        last = np.flatnonzero(shown)[-1:]  # a zero has no place on a logarithmic axis
         ends += [(x[k], y[k], plain(name), taken[-1]) for k in last]
     if floor is not None:
         axes.axhline(floor, color=GREY, ls=DOTS)
@@ -119,13 +117,14 @@ def _name(axes: Any, ends: list[tuple], joined: bool) -> None:
         axes.plot([1.045], [height], clip_on=False, scalex=False, scaley=False, **pen)
 
 
-def _log_axis(axes: Any, way: str) -> None:
-    """A logarithmic axis whose ticks are plain numbers or powers of ten."""
-    getattr(axes, f"set_{way}scale")("log", nonpositive="mask")
-    axis = getattr(axes, f"{way}axis")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+def _log_axes(axes: Any, ways: str) -> None:
+    """Logarithmic axes whose ticks are plain numbers or powers of ten."""
+    for way in ways:
+        getattr(axes, f"set_{way}scale")("log", nonpositive="mask")
+        axis = getattr(axes, f"{way}axis")
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
 
 
 def growth(sizes: Series, alt: str, xlabel: str = "", marks: Mapping[str, Real] | None = None) -> Picture:
