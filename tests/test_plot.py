@@ -294,5 +294,6 @@ def test_bars_follow_the_style_sheet_of_the_page():
 
 
 def test_a_series_that_ends_in_zeros_has_its_name_at_its_last_place_on_a_log_axis():
-    picture = plot.curves({"n-gram": [1.0, 0.5, 0.0, 0.0]}, alt="A line that falls to zero and ends there.", log="y")
+    falls = {"n-gram": [1.0, 0.5, 0.0, 0.0]}
+    picture = plot.curves(falls, alt="A line that falls to zero and ends there.", log="y")
     assert "n-gram" in picture._repr_mimebundle_()["text/html"]

@@ -47,9 +47,8 @@ class Record(NamedTuple):
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row) + "</tr>" for row in self.rows
-        )
+        rows = ("".join(f"<td>{escape(_cell(value))}</td>" for value in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
         return (
             f'<table class="u-record"><caption>{escape(self.title)}</caption><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table><p><small>{escape(self.source)}</small></p>"
@@ -57,7 +56,9 @@ class Record(NamedTuple):
 
 
 def _cell(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def names() -> list[str]:
@@ -74,7 +75,12 @@ def show(name: str) -> Record:
 
 
 def make(
-    name: str, title: str, columns: list[str], rows: Callable[[int], list[list[Any]]], command: str, seed: int = 0
+    name: str,
+    title: str,
+    columns: list[str],
+    rows: Callable[[int], list[list[Any]]],
+    command: str,
+    seed: int = 0,
 ) -> Record:
     """Run `rows(seed)`, time it, and write the record of this name; the benchmarks call it."""
     torch.manual_seed(seed)
