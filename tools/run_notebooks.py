@@ -13,6 +13,7 @@ import ast
 import asyncio
 import copy
 import difflib
+import itertools
 import os
 import re
 import sys
@@ -120,9 +121,19 @@ class StrictClient(NotebookClient):
 
 
 def outputs(cell: nbformat.NotebookNode) -> str:
-    """What a cell said in words, with addresses and times taken out."""
-    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
-    return VARIES.sub("~", "\n".join(texts))
+    """What a cell said in words, with addresses and times taken out.
+
+    Warnings are left out, since Python gives each of them once. Printed text comes in arbitrary pieces.
+    """
+    said = [o for o in cell.outputs if o.get("name") != "stderr"]
+    texts = [o.get("text") or o.get("data", {}).get("text/plain", "") + "\n" for o in said]
+    return VARIES.sub("~", "".join(texts))
+
+
+def changed(first: nbformat.NotebookNode, second: nbformat.NotebookNode) -> str:
+    """The first line that two runs of a cell do not share."""
+    one, two = outputs(first).split("\n"), outputs(second).split("\n")
+    return next((f"{a!r}, then {b!r}" for a, b in itertools.zip_longest(one, two) if a != b), "")
 
 
 def examine(nb: nbformat.NotebookNode, timeout: int = 120, twice: bool = False) -> list[str]:
@@ -139,8 +150,8 @@ def examine(nb: nbformat.NotebookNode, timeout: int = 120, twice: bool = False) 
     faults += [f"a thread failed with {fault}" for fault in threads]
     faults += [f"cell {n} writes a traceback to stderr" for n, cell in ran if _traceback(cell)]
     if twice and not stop:
-        faults += [f"cell {n} says something else the second time" for (n, a), (_, b) in zip(*passes)
-                   if outputs(a) != outputs(b)]
+        faults += [f"cell {n} says something else the second time: {change}"
+                   for (n, first), (_, second) in zip(*passes) if (change := changed(first, second))]
     return faults
 
 
