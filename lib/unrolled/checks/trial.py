@@ -57,8 +57,10 @@ class Trial(NamedTuple):
         return found
 
     def parts(self) -> list[tuple[str, Leaf, Leaf]]:
-        """(name, expected, got) of each part of the answer; the names are those of the signature."""
+        """(name, expected, got) of each part, named as in the signature; nothing where the numbers differ."""
         want, have = leaves(self.expected), leaves(self.got)
+        if len(want) != len(have):
+            return []
         names = [n.strip() for n in self.exercise.signature.partition("->")[2].split(",")]
         if len(names) != len(want):
             names = [w.place for w in want]

@@ -34,22 +34,17 @@ class Verdict(Page):
 
     def show(self) -> "Verdict":
         """Display the verdict: as HTML in a notebook, as text elsewhere. Returns the verdict."""
-        shell = _shell()
-        if shell is None:
-            print(repr(self))
-        else:
-            self._ipython_display_()
+        self._ipython_display_()
         return self
 
     def _ipython_display_(self) -> None:
         """Show once a cell: `check.x(f)` on the last line is both shown by the call and the cell's result."""
-        from IPython.display import publish_display_data
-
         shell = _shell()
-        cell = shell.execution_count if shell else None
-        if cell is None or cell != self._shown_in:
-            publish_display_data({"text/plain": repr(self), "text/html": self._repr_html_()})
-        self._shown_in = cell
+        if shell is None:
+            print(repr(self))
+        elif shell.execution_count != self._shown_in:
+            shell.display_pub.publish({"text/plain": repr(self), "text/html": self._repr_html_()})
+            self._shown_in = shell.execution_count
 
 
 def _shell() -> Any:

@@ -1,4 +1,16 @@
-"""All exercises, by id, in the order of the book. A new module of exercises is a new name in the list."""
+"""All exercises, by id, in the order of the book.
+
+To write one:
+
+- a function named as the exercise, with a docstring and comments, is the worked solution; the library's own
+  function is the reference, where there is one;
+- a function draws case i from a generator: the smallest first, sizes pairwise different, and once alike;
+- an `Exercise` (a `Question`, for a number or a choice) holds everything else, from the task to the hints;
+- collect wrong answers from people, and give each the hint that you would give at their desk;
+- a property is worth its place if it is the one that refuses some wrong answer.
+
+Then name the module below. `tests/test_checks.py` holds the exercise to all this without a line of its own.
+"""
 
 from . import (
     chain,

@@ -26,7 +26,7 @@ def rnn_forward(
     """All states h_1 ... h_T of a recurrent network: h_t = tanh(W_x x_t + W_h h_{t-1} + b)."""
     h, states = h0, []
     for x_t in x.unbind(1):  # (B, D), one time step after the other
-        h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)  # rows are the examples, hence W.T on the right
+        h = torch.tanh(x_t @ W_x.T + h @ W_h.T + b)  # rows are examples: W h is h @ W.T
         states.append(h)
     return torch.stack(states, 1)
 
