@@ -116,7 +116,6 @@ def name_repository(app, docname, source):
 def dress(app, pagename, templatename, context, doctree):
     """Give the templates what they need for one page, and take away what the page does not."""
     context["buttons"] = buttons(app, pagename, context["pathto"])
-    context["lean"] = lean
     # Thebe would start a remote kernel; its script stops with an error where it is switched off.
     for kind in "script_files", "css_files":
         context[kind][:] = [file for file in context[kind] if "thebe" not in asset_text(file)]
@@ -127,12 +126,6 @@ def dress(app, pagename, templatename, context, doctree):
 
 def asset_text(asset) -> str:
     return f"{asset.filename} {asset.attributes.get('body', '')}"
-
-
-def lean(head: str) -> str:
-    """Drop 1.5 MB of icons (icons.css has the dozen that pages use) and a style that only imports another."""
-    head = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", head)
-    return re.sub(r"_static/styles/theme\.css[^\"]*", "_static/basic.css", head)
 
 
 def buttons(app, pagename, pathto) -> list[dict]:
@@ -155,7 +148,7 @@ def buttons(app, pagename, pathto) -> list[dict]:
 
 
 def bring_files(app, error):
-    """Put MathJax and the notebooks beside the pages; leave out icon fonts that nothing uses."""
+    """Put MathJax and the notebooks beside the pages."""
     if error or app.builder.format != "html":
         return
     static, site = Path(app.outdir) / "_static", Path(app.outdir)
@@ -165,10 +158,6 @@ def bring_files(app, error):
         copy(mathjax / part, static / MATHJAX / part)
     for notebook in sorted(Path(app.srcdir).glob("notebooks/*.ipynb")):
         copy(notebook, site / "notebooks" / notebook.name)
-    # The icon font's .woff2 stays: a browser asks for it only where icons.css lacks an icon.
-    for pattern in "**/*.map", "scripts/fontawesome*", "vendor/fontawesome/**/*.ttf":
-        for unused in static.glob(pattern):
-            unused.unlink()
 
 
 def copy(source: Path, target: Path) -> None:
