@@ -2,6 +2,7 @@
 
     live.order()    what a text repeats, and how many bits its order is worth
     live.ngram()    type a text, choose n and the smoothing, see what comes next, let it write
+    live.wishes()   change one word of a story, and see which of three models notices
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
@@ -21,6 +22,7 @@ from ..rnn import RNN
 from ..shapes import Float, Int, Tensor
 from ..vocab import Vocab
 from .page import Figure, element, snapshot
+from .wishes import wishes as wishes
 
 TRAINED = Path(__file__).parent.parent / "live_models" / "rnn_stories.safetensors"
 SMOOTHINGS = {"none": ("none", 1.0), "add_one": ("add_alpha", 1.0), "kneser_ney": ("kneser_ney", 1.0)}
