@@ -16,6 +16,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 MATHJAX = "vendor/mathjax"
+MATHJAX_PARTS = ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]  # no menu: that is a third of it
 SOLUTION = re.compile(r"^( *)# solution *\n.*?^ *# end *$", re.M | re.S)
 MARKERS = re.compile(r"^ *# (solution|end) *\n", re.M)
 
@@ -26,8 +27,8 @@ MARKERS = re.compile(r"^ *# (solution|end) *\n", re.M)
 def settle(app, config):
     """Set what a YAML file cannot: paths inside installed packages, and what the environment overrides."""
     config.templates_path.insert(0, "book/_templates")
-    config.mathjax_path = f"{MATHJAX}/tex-chtml.js"
-    config.mathjax3_config = {"options": {"enableMenu": False}}  # else every formula is a tab stop
+    config.mathjax_path = f"{MATHJAX}/startup.js"
+    config.mathjax3_config = {"loader": {"load": MATHJAX_PARTS}}
     config.nb_ipywidgets_js = {}  # these would come from a CDN; a page has no kernel anyway
     config.html_theme_options["repository_url"] = repository(config)
     config.nb_execution_cache_path = os.environ.get("UNROLLED_OUTPUTS") or run_chapters(Path(app.srcdir))
@@ -154,7 +155,8 @@ def bring_files(app, error):
     static, site = Path(app.outdir) / "_static", Path(app.outdir)
     spec = importlib.util.find_spec("sphinx-mathjax-offline")  # the package's name has dashes
     mathjax = Path(spec.origin).parent / "static" / "mathjax"
-    for part in "tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions":
+    scripts = [f"{part}.js" for part in ["startup", *MATHJAX_PARTS]]
+    for part in [*scripts, "output/chtml/fonts", "input/tex/extensions"]:
         copy(mathjax / part, static / MATHJAX / part)
     for notebook in sorted(Path(app.srcdir).glob("notebooks/*.ipynb")):
         copy(notebook, site / "notebooks" / notebook.name)
