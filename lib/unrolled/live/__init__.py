@@ -1,6 +1,6 @@
 """Live figures: small models that run in the page itself, without a kernel and without a network.
 
-    live.order()    what a text repeats, and how many bits its order is worth
+    live.order()    what a text repeats, and how many bits its order is worth: shuffle it, put it back
     live.ngram()    type a text, choose n and the smoothing, see what comes next, let it write
     live.wishes()   change one word of a story, and see which of three models notices
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
@@ -19,8 +19,10 @@ from ..checkpoint import load
 from ..model import SequenceModel, parameter_count
 from ..ngram import NGram
 from ..rnn import RNN
-from ..shapes import Float, Int, Tensor
+from ..shapes import Float, Tensor
 from ..vocab import Vocab
+from .order import bits_saved as bits_saved
+from .order import order as order
 from .page import Figure, element, snapshot
 from .wishes import wishes as wishes
 
@@ -29,38 +31,9 @@ SMOOTHINGS = {"none": ("none", 1.0), "add_one": ("add_alpha", 1.0), "kneser_ney"
 WEIGHTS = ("W_x", "W_h", "b_h", "W_y", "b_y")  # the order in which rnn.mjs takes them
 SHOWN = 8  # rows of a distribution
 HEIGHT = {  # kept free until the script has run: the heights on a wide and on a narrow page, and between them
-    "order": "clamp(505px, 1000px - 50vw, 825px)",
     "ngram": "clamp(580px, 955px - 37vw, 820px)",
     "rnn": "clamp(905px, 1270px - 36vw, 1140px)",
 }
-
-
-def order(text: str | None = None, seed: int = 1) -> Figure:
-    """Repetition, length and order of any text (the lecture's S1): type, look, shuffle.
-
-    It counts the symbols and measures how many bits the symbol before saves, in order and shuffled.
-    """
-    text = stories.text(12, seed=1) if text is None else text
-    bits = bits_saved(Vocab.chars(text).encode(text)) if text else 0.0
-    words = f"A live figure: a row of {len(text):,} symbols, {len(set(text))} different ones."
-    words += f" Its order saves {bits:.2f} bits a symbol."
-    value, modules = {"text": text, "seed": seed}, ("tensor", "ui", "order")
-    return Figure(element("u-order", value, f"<p>{words}</p>", modules, HEIGHT["order"]), words)
-
-
-def bits_saved(x: Int[Tensor, "N"]) -> float:
-    """H(x_t) + H(x_{t-1}) - H(x_{t-1}, x_t): what the symbol before tells about the next one, in bits."""
-    if len(x) < 2:
-        return 0.0
-    pairs = torch.stack([x[1:], x[:-1]])
-    return entropy(x[1:]) + entropy(x[:-1]) - entropy(pairs)
-
-
-def entropy(x: Int[Tensor, "*rows N"]) -> float:
-    """The entropy, in bits, of how often each of N symbols occurs (or each column of several rows)."""
-    _, counts = x.unique(dim=-1, return_counts=True)
-    p = counts.double() / counts.sum()
-    return float(-(p * p.log2()).sum())
 
 
 def ngram(
