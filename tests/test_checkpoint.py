@@ -193,3 +193,18 @@ def test_the_header_is_plain_json_that_anyone_can_read(path):
     data = path.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     assert json.loads(header["__metadata__"]["facts"])["architecture"] == "RNN"
+
+
+def test_a_damaged_training_offers_the_save_before_it(tmp_path):
+    path = tmp_path / "run.safetensors"
+    for step in (1.0, 2.0):
+        checkpoint.write(path, {"w": torch.tensor([step])}, {"kind": "training"})
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(BadCheckpoint, match="The save before it is .*run.previous.safetensors"):
+        checkpoint.read(path)
+    assert checkpoint.read(checkpoint.previous(path))[0]["w"].item() == 1.0
+
+
+def test_a_saved_model_leaves_no_second_copy(path):
+    save(path, MODEL, VOCAB)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]

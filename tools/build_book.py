@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import run_notebooks
@@ -97,17 +97,26 @@ def fill(cache: JupyterCacheAbstract, paths: list[Path]) -> list[str]:
     known = {record.hashkey for record in cache.list_cache_records()}
     todo = {p: nb for p, nb in pages.items() if cache.create_hashed_notebook(nb)[1] not in known}
     print(f"{len(pages)} pages with code, {len(todo)} to run, {AT_ONCE} at a time", flush=True)
-    failures = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(announce, path.stem, nb): path for path, nb in todo.items()}
-        for job in as_completed(jobs):
-            path = jobs[job]
-            try:
-                bundle = CacheBundleIn(todo[path], str(path), data={"execution_seconds": job.result()})
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            except ChapterFailed as failure:
-                failures.append(str(failure))
-    return failures
+        outcomes = pool.map(attempt, [path.stem for path in todo], todo.values())
+        reports = [store(cache, path, nb, *outcome) for (path, nb), outcome in zip(todo.items(), outcomes)]
+    return [report for report in reports if report]
+
+
+def store(cache: JupyterCacheAbstract, path: Path, nb: NotebookNode, seconds: float, report: str) -> str:
+    """Keep a page's outputs as soon as it has run, unless it failed; hand the report on."""
+    if not report:
+        bundle = CacheBundleIn(nb, str(path), data={"execution_seconds": seconds})
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    return report
+
+
+def attempt(name: str, nb: NotebookNode) -> tuple[float, str]:
+    """Run one page; its seconds, and the report where it failed."""
+    try:
+        return announce(name, nb), ""
+    except ChapterFailed as failure:
+        return 0.0, str(failure)
 
 
 def announce(name: str, nb: NotebookNode) -> float:

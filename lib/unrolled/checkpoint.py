@@ -8,6 +8,7 @@ one in a single move: whoever pulls the plug finds the old file or the new one.
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -103,9 +104,18 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], facts: Mapping[str, A
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # else the move below may reach the disk before the bytes do
+        if facts.get("kind") == "training" and path.exists():
+            shutil.copy2(path, spare := temporary.with_suffix(".old"))
+            os.replace(spare, previous(path))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def previous(path: str | Path) -> Path:
+    """Where the save before the last one of a training stays, should the last one be damaged."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -115,14 +125,21 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError) as error:
-        raise BadCheckpoint(path, f"not readable ({error})", DAMAGED) from error
+        raise BadCheckpoint(path, f"not readable ({error})", _cure(path)) from error
     number, text = header.get("unrolled", ""), header.get("facts", "")
     if number.isdigit() and int(number) > FORMAT:
         cure = "Update the library: pip install --upgrade unrolled."
         raise BadCheckpoint(path, f"its format is {number}, and this library reads up to {FORMAT}", cure)
     if header.get("sha256") != _digest(tensors, text):
-        raise BadCheckpoint(path, "its contents do not match its sha256", DAMAGED)
+        raise BadCheckpoint(path, "its contents do not match its sha256", _cure(path))
     return tensors, json.loads(text)
+
+
+def _cure(path: str | Path) -> str:
+    """What to do about a damaged file: the last good one is offered where there is one."""
+    last = previous(path)
+    offer = f" The save before it is {last}: rename it to go on from there." if last.exists() else ""
+    return DAMAGED + offer
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
@@ -137,6 +154,6 @@ def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
 
 def _sweep(path: Path) -> None:
     """Remove what killed saves left behind more than an hour ago."""
-    for old in path.parent.glob(f".{path.name}.*.tmp"):
+    for old in [*path.parent.glob(f".{path.name}.*.tmp"), *path.parent.glob(f".{path.name}.*.old")]:
         if time.time() - old.stat().st_mtime > 3600:
             old.unlink(missing_ok=True)
