@@ -23,15 +23,15 @@ const LOOK = `
 .change { align-items: flex-end; }
 .change label { display: grid; gap: 4px; flex: 1 1 170px; }
 select { font: inherit; color: inherit; height: 40px; width: 100%; padding: 0 8px; border: 1px solid var(--edge); border-radius: 10px; background: var(--page); }
-.models { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 20px; }
+.models { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 16px; }
 .model { display: grid; gap: 6px; align-content: start; --ink: var(--model); }
 .model .title { display: flex; align-items: center; gap: 8px; font-size: 15px; }
 .model .title svg { flex: none; }
 .moved { display: grid; grid-template-columns: auto minmax(0, 1fr) 36px; gap: 8px; align-items: center; }
 .moved i { background: var(--model); border: 0; border-radius: 0 3px 3px 0; }
 .moved b { text-align: right; font-weight: 650; font-variant-numeric: tabular-nums; }
-.guesses { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px; }
-.guesses li { display: grid; grid-template-columns: minmax(0, 1fr) auto; font-size: 13.5px; line-height: 22px; border-bottom: 1px solid var(--line); background: linear-gradient(var(--y), var(--y)) bottom left / var(--p) 4px no-repeat; padding-bottom: 3px; font-variant-numeric: tabular-nums; }
+.guesses { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px; }
+.guesses li { display: grid; grid-template-columns: minmax(0, 1fr) auto; font-size: 13px; letter-spacing: -0.01em; line-height: 22px; border-bottom: 1px solid var(--line); background: linear-gradient(var(--y), var(--y)) bottom left / var(--p) 4px no-repeat; padding-bottom: 3px; font-variant-numeric: tabular-nums; }
 .guesses li + li { margin-top: 3px; }
 .guesses span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .chart { display: block; width: 100%; height: ${HIGH}px; overflow: visible; }
@@ -42,6 +42,7 @@ select { font: inherit; color: inherit; height: 40px; width: 100%; padding: 0 8p
 .model .point { fill: var(--ink); stroke: none; }
 .ends { display: flex; justify-content: space-between; }
 .verdict { min-height: 4.35em; }
+@container (max-width: 700px) { .verdict { min-height: 5.8em; } }
 @container (max-width: 600px) {
   .models { grid-template-columns: minmax(0, 1fr); gap: 22px; }
   .verdict { min-height: 10.2em; }
