@@ -95,11 +95,12 @@ class Board(NamedTuple):
             + "</tr>"
             for name in self.rows
         )
+        names = escape(plain(", ".join(self.rows)))  # two boards on a page are two landmarks
         found = "".join(f"<li>{escape(remark)}</li>" for remark in self.remarks)
         listed = f'<p style="margin:0.5rem 0 0">Not as in the lecture:</p><ul>{found}</ul>' if found else ""
         return (
             '<div class="u-scoreboard" style="margin:1rem 0"><div role="region" tabindex="0" '
-            'aria-label="Scoreboard of the wish list" style="overflow-x:auto">'
+            f'aria-label="Wish list of {names}" style="overflow-x:auto">'
             f'<table style="border-collapse:collapse;margin:0"><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>{listed}</div>"
         )
