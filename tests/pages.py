@@ -153,9 +153,6 @@ def tab_walk(visit: Visit, whole: bool = False) -> list[str]:
         here = visit.ask("step")
         if here is None:
             break
-        if not here["seen"]:                    # a busy machine draws the focus a moment later
-            visit.page.wait_for_timeout(200)
-            here = visit.ask("step")
         complaints += [] if here["seen"] else [f"the focus on {here['what']} cannot be seen"]
         complaints += [f"{here['what']} is covered when it has the focus"] if here["covered"] else []
     return complaints + [f"the Tab key does not reach {what}" for what in visit.ask("missed")]

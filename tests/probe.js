@@ -65,6 +65,7 @@ window.probe = (() => {
   };
   const begin = (whole) => {
     scope = whole ? document.body : article();
+    focus()?.blur();                               // where an earlier walk has ended: it would look focused already
     settled();
     stops = [...all(scope)].filter(stop).map(e => ({ e, before: look(e), met: false }));
     scope.tabIndex = -1;                           // the next Tab goes to the first stop inside

@@ -257,7 +257,8 @@ class UOrder extends Figure {
     this.squares.replaceChildren(...this.order.slice(0, SQUARES).map((i) => this.node(i)));
     this.squares.setAttribute(
       "aria-label",
-      `The row: ${[...this.squares.children].map((node) => node.textContent).join(" ")}`,
+      `A row of ${this.squares.children.length} squares, beginning: ${[...this.squares.children]
+        .slice(0, 20).map((node) => node.textContent).join(" ")}`, // the text itself stands above
     );
     this.saved = [bitsSaved(this.order.map((i) => this.x[i])), this.chance];
     const all = entropy(tally(this.x));
