@@ -13,12 +13,13 @@ LIB = ROOT / "lib" / "unrolled"
 SOURCES = sorted(LIB.rglob("*.py"))
 GATED = SOURCES + sorted((ROOT / "tools").glob("*.py"))
 
-ROOMS = set("bag ngram rnn lstm gru pixelrnn seq2seq captions wavenet policy transformer".split())
+ROOMS = set("bag ngram rnn lstm gru pixelrnn seq2seq captions wavenet policy transformer ssm".split())
 SERVANTS = {"train", "generate", "evaluate", "wishlist"}            # they serve all models and know none
 GROUND = {"vocab", "data", "model", "runtime", "shapes"}
 TOP = {"checks", "live", "quiz"}                                    # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
-LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm"}    # heavy, or may be missing
+LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm",     # heavy, or may be missing
+        "sacrebleu", "tokenizers"}
 
 
 def name(path):
