@@ -40,6 +40,58 @@ class SequenceModel(nn.Module):
         raise NotImplementedError
 
 
+class Core(nn.Module):
+    """The lecture's f (its row D1): turns what was read into vectors h, and knows nothing of symbols.
+
+    `h, state = core(a, state)` where
+
+    - a (B, T, D) holds one vector per element, D = `core.inputs`: an embedding, a feature, an observation;
+    - h (B, T, H), H = `core.hidden`: `h[:, t]` sums up a[:, : t + 1] and all that the state holds;
+    - state is as in SequenceModel, and the same law holds: whole or in pieces gives the same h.
+
+    Rooms that need a recurrent part (a decoder, a policy) take a core as an argument, whichever it is.
+    """
+
+    inputs: int
+    hidden: int
+
+    def forward(self, a: Float[Tensor, "B T D"], state: State = None) -> tuple[Float[Tensor, "B T H"], State]:
+        """Read a; return h after each of its elements, and the state after the last."""
+        raise NotImplementedError
+
+
+class CoreModel(SequenceModel):
+    """A language model around any core: symbols to vectors, the core (f), vectors to logits (g)."""
+
+    def __init__(self, vocab_size: int, core: Core):
+        super().__init__()
+        if vocab_size < 1:
+            raise ValueError(f"vocab_size is {vocab_size}: it must be at least 1")
+        self.vocab_size, self.core = vocab_size, core
+        self.embed = nn.Embedding(vocab_size, core.inputs)
+        self.W_y = nn.Linear(core.hidden, vocab_size)
+
+    def forward(self, x: Int[Tensor, "B T"], state: State = None) -> tuple[Float[Tensor, "B T V"], State]:
+        """Logits (B, T, V) for the token after each of x, and the core's state."""
+        check_tokens(x, self.vocab_size)
+        h, state = self.core(self.embed(x), state)
+        return self.W_y(h), state
+
+
+def check_tokens(x: Tensor, vocab_size: int) -> None:
+    """Raise a ValueError that says what is wrong, unless x holds ids 0 to vocab_size - 1 of shape (B, T).
+
+    The range is looked at on the CPU only: on a GPU the look would cost a wait at every step.
+    """
+    if x.is_floating_point() or x.dtype == torch.bool or x.ndim != 2:
+        raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}: pass whole numbers of shape (B, T)")
+    if x.device.type != "cpu" or not x.numel():
+        return
+    low, high = (int(end) for end in x.aminmax())
+    if low < 0 or high >= vocab_size:
+        raise ValueError(f"x holds ids from {low} to {high}: this model knows 0 to {vocab_size - 1}")
+
+
 def nll(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Float[Tensor, ""]:
     """The mean surprise of x[:, 1:], in bits per token; x[:, 0] is given.
 

@@ -1,0 +1,38 @@
+"""The ground floor: clear words for bad input, and a model around any core."""
+
+import pytest
+import torch
+from laws import LAWS
+from unrolled.model import Core, CoreModel, check_tokens
+
+
+class RunningSum(Core):
+    """The simplest core with a memory: h_t is the sum of all that was read."""
+
+    inputs = hidden = 5
+
+    def forward(self, a, state=None):
+        h = a.cumsum(1) + (0 if state is None else state[:, None])
+        return h, h[:, -1] if a.shape[1] else state
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_a_lawful_core_makes_a_lawful_model(law):
+    with torch.no_grad():
+        law(CoreModel(7, RunningSum()), torch.randint(7, (3, 12)), [5])
+
+
+@pytest.mark.parametrize("x, says", [
+    (torch.zeros(2, 3), "torch.float32 of shape \\(2, 3\\): pass whole numbers"),
+    (torch.zeros(3, dtype=torch.long), "shape \\(3,\\)"),
+    (torch.zeros(2, 3, dtype=torch.bool), "torch.bool"),
+    (torch.tensor([[0, 7]]), "ids from 0 to 7: this model knows 0 to 6"),
+    (torch.tensor([[-1, 2]]), "ids from -1 to 2"),
+])
+def test_bad_tokens_are_named(x, says):
+    with pytest.raises(ValueError, match=says):
+        check_tokens(x, 7)
+
+
+def test_nothing_to_read_is_fine():
+    check_tokens(torch.zeros(1, 0, dtype=torch.long), 7)
