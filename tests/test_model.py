@@ -3,7 +3,7 @@
 import pytest
 import torch
 from laws import LAWS
-from unrolled.model import Core, CoreModel, check_tokens
+from unrolled.model import Core, CoreModel, check_tokens, reading
 
 
 class RunningSum(Core):
@@ -36,3 +36,14 @@ def test_bad_tokens_are_named(x, says):
 
 def test_nothing_to_read_is_fine():
     check_tokens(torch.zeros(1, 0, dtype=torch.long), 7)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_reading_switches_dropout_off_and_leaves_each_part_as_it_was(fails):
+    model = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Dropout(0.5))
+    model[1].eval()  # frozen by its owner
+    with pytest.raises(ZeroDivisionError) if fails else reading(model):
+        with reading(model):
+            assert not any(part.training for part in model.modules())
+            assert model(torch.ones(9)).sum() == 9 / (0 if fails else 1)
+    assert [part.training for part in model.modules()] == [True, True, False]

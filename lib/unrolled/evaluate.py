@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from .model import SequenceModel
+from .model import SequenceModel, reading
 from .shapes import Int, Tensor
 
 
@@ -59,12 +59,8 @@ def evaluate(
         raise ValueError(f"x has shape {tuple(x.shape)}: pass one text of two or more tokens, shape (N,)")
     if chunk < 1 or (window is not None and window < 1):
         raise ValueError(f"chunk is {chunk} and window is {window}: both count tokens, at least 1")
-    was = model.training
-    model.eval()
-    try:
+    with reading(model):
         total = sum(_surprise(model, rows, chunk) for rows in _rows(x, window))
-    finally:
-        model.train(was)
     return Score(total / (len(x) - 1), len(x) - 1, floor, window)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from .model import SequenceModel, State
+from .model import SequenceModel, State, reading
 from .shapes import Float, Int, Tensor
 from .vocab import Vocab
 
@@ -108,14 +108,11 @@ def generate(
     an empty prompt and for ids that the model does not know. Lecture G1, G2.
     """
     _check(model, prompt, steps)
-    was, symbols = model.training, continuation(model, prompt, pick, state)
+    symbols = continuation(model, prompt, pick, state)
     if stop is not None:
         symbols = _until(stop, symbols)
-    model.eval()
-    try:
+    with reading(model):
         return torch.cat([prompt, *(x[:, None] for x in islice(symbols, steps))], 1)
-    finally:
-        model.train(was)
 
 
 def _until(stop: int, symbols: Iterator[Int[Tensor, "B"]]) -> Iterator[Int[Tensor, "B"]]:

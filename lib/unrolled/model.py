@@ -8,6 +8,8 @@ and obeys one law: *reading a sequence whole or in pieces gives the same logits.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -102,6 +104,18 @@ def nll(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Flo
         raise ValueError(f"x is {x.shape[1]} long: it takes one token to read, one to predict")
     logits, _ = model(x[:, :-1], state)
     return F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten()) / math.log(2)
+
+
+@contextmanager
+def reading(model: nn.Module) -> Iterator[None]:
+    """`with reading(model):` uses the model as it is, without dropout; afterwards each part is as it was."""
+    was = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part, training in was:
+            part.training = training
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint
-from .model import SequenceModel, nll
+from .model import SequenceModel, nll, reading
 from .shapes import Int, Tensor
 
 
@@ -101,9 +101,5 @@ def rows(valid: Tensor) -> Int[Tensor, "B T"]:
 @torch.no_grad()
 def measure(model: SequenceModel, rows: Int[Tensor, "B T"]) -> float:
     """The loss on the rows in bits, without dropout and without a graph."""
-    was = model.training
-    model.eval()
-    try:
+    with reading(model):
         return nll(model, rows).item()
-    finally:
-        model.train(was)
