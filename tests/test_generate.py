@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import jaxtyping
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,14 +13,6 @@ from unrolled.vocab import Vocab
 
 V = 6
 inf = float("inf")
-
-
-@pytest.fixture
-def unchecked():
-    """Our own messages, as people without jaxtyping see them."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def slow_greedy(model, prompt, steps):

@@ -1,6 +1,5 @@
 """The RNN is the lecture's: equal to torch.nn.RNN, to its own equations, and to its numeric gradients."""
 
-import jaxtyping
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,14 +9,6 @@ from unrolled.rnn import RNN, step, unroll
 
 V, H = 7, 5
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
-
-
-@pytest.fixture
-def unchecked():
-    """Our own messages, as people without jaxtyping see them."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def twins(dtype, bias=True):
