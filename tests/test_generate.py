@@ -7,7 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
-from unrolled.generate import continuation, generate, greedy, keep_top_k, keep_top_p, sample, write
+from unrolled.generate import (
+    continuation,
+    generate,
+    greedy,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    sample,
+    write,
+)
 from unrolled.rnn import RNN
 from unrolled.vocab import Vocab
 
@@ -110,6 +119,24 @@ def test_top_p_of_exact_halves():
     assert counts == [1, 1, 2, 3, 4]
 
 
+@given(st.floats(0.01, 1), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_min_p_keeps_what_is_at_least_so_many_times_as_likely_as_the_likeliest(p, seed):
+    logits = torch.randn(1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 3
+    probs = logits[0].softmax(-1)
+    assert (keep_min_p(logits, p)[0] > -inf).equal(probs >= p * probs.max() * (1 - 1e-12))
+
+
+def test_min_p_of_exact_halves():
+    logits = torch.tensor([[4.0, 2.0, 1.0, 1.0]], dtype=torch.float64).log()
+    assert [int((keep_min_p(logits, p) > -inf).sum()) for p in (0.2, 0.25, 0.3, 0.6, 1.0)] == [4, 4, 2, 1, 1]
+
+
+def test_symbols_below_min_p_are_never_drawn():
+    drawn = frequencies([0.0, 1.0, 2.0, 3.0], min_p=0.2)
+    assert drawn[:2].sum() == 0 and drawn[2] > 0.2
+
+
 def test_top_k_acts_before_top_p():
     assert frequencies([1.0, 1.0, 1.0, 1.0], top_k=2, top_p=0.5).tolist() == [1.0, 0, 0, 0]
 
@@ -126,6 +153,8 @@ def test_symbols_that_are_left_out_are_never_drawn():
         ({"top_k": 0}, "top_k is 0"),
         ({"top_p": 0.0}, "top_p is 0.0"),
         ({"top_p": 1.5}, "top_p is 1.5"),
+        ({"min_p": 0.0}, "min_p is 0.0"),
+        ({"min_p": 2}, "min_p is 2"),
     ],
 )
 def test_bad_settings_are_named(setting, message):

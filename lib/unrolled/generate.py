@@ -4,6 +4,7 @@ One sampler serves all models, because all answer the same call: the prompt is r
 new symbol costs one call with T = 1.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
@@ -43,18 +44,29 @@ def keep_top_p(logits: Float[Tensor, "B V"], p: float | int) -> Float[Tensor, "B
     return logits.masked_fill(dropped, -torch.inf)
 
 
+def keep_min_p(logits: Float[Tensor, "B V"], p: float | int) -> Float[Tensor, "B V"]:
+    """The symbols at least p times as likely as the likeliest one of their row, the others at -inf.
+
+    Where the model is sure, few stay; where it is not, many do (Nguyen et al., 2024, arXiv 2407.01082).
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"min_p is {p}: expected 0 < min_p <= 1, a share of the largest probability")
+    return logits.masked_fill(logits < logits.amax(-1, keepdim=True) + math.log(p), -torch.inf)
+
+
 def sample(
     logits: Float[Tensor, "B V"],
     temperature: float | int = 1.0,
     top_k: int | None = None,
     top_p: float | int | None = None,
+    min_p: float | int | None = None,
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "B"]:
     """Draw one symbol a row from softmax(logits / temperature).
 
     Temperature 0 is the likeliest symbol (`greedy`); below 1 the draw is bolder than the model, above 1
-    wilder. First the temperature acts, then top_k, then top_p on what is left. The draw is made on the
-    CPU in float64, whatever the model runs on: tiny temperatures do not overflow, and a (CPU) generator
+    wilder. First the temperature acts, then top_k, then top_p and min_p on what is left. The draw is made on
+    the CPU in float64, whatever the model runs on: tiny temperatures do not overflow, and a (CPU) generator
     means the same draws everywhere. Raises ValueError for bad settings, nan logits, and rows where
     nothing is possible.
     """
@@ -71,7 +83,18 @@ def sample(
         scores = keep_top_k(scores, top_k)
     if top_p is not None:
         scores = keep_top_p(scores, top_p)
+    if min_p is not None:
+        scores = keep_min_p(scores, min_p)
     return torch.multinomial(scores.softmax(-1), 1, generator=generator)[:, 0].to(logits.device)
+
+
+def read(
+    model: SequenceModel, prompt: Int[Tensor, "B T"], state: State = None
+) -> tuple[Float[Tensor, "B T2 V"], State]:
+    """Read a prompt in pieces of 1,024 (by the law, pieces only save memory): the last logits, the state."""
+    for piece in prompt.split(1024, 1):
+        logits, state = model(piece, state)
+    return logits, state
 
 
 @torch.no_grad()
@@ -83,10 +106,9 @@ def continuation(
 ) -> Iterator[Int[Tensor, "B"]]:
     """The symbols that follow the prompt, without end: take as many as you like.
 
-    prompt (B, T) is read once, in pieces where it is long (by the law, pieces only save memory).
+    prompt (B, T) is read once: see `read`.
     """
-    for piece in prompt.split(1024, 1):
-        logits, state = model(piece, state)
+    logits, state = read(model, prompt, state)
     while True:
         x = pick(logits[:, -1])
         yield x
@@ -107,7 +129,7 @@ def generate(
     filled up with it, and the writing ends when all rows have: then N < T + steps. Raises ValueError for
     an empty prompt and for ids that the model does not know. Lecture G1, G2.
     """
-    _check(model, prompt, steps)
+    check_prompt(model, prompt, steps)
     symbols = continuation(model, prompt, pick, state)
     if stop is not None:
         symbols = _until(stop, symbols)
@@ -126,7 +148,8 @@ def _until(stop: int, symbols: Iterator[Int[Tensor, "B"]]) -> Iterator[Int[Tenso
             return
 
 
-def _check(model: SequenceModel, prompt: Tensor, steps: int) -> None:
+def check_prompt(model: SequenceModel, prompt: Tensor, steps: int) -> None:
+    """Raise a ValueError that says what is wrong, unless the model can read this prompt and write on."""
     if prompt.ndim != 2 or prompt.is_floating_point():
         raise ValueError(
             f"prompt is {prompt.dtype} of shape {tuple(prompt.shape)}: pass token ids of shape (B, T); "
@@ -152,8 +175,8 @@ def write(
 ) -> str:
     """The prompt as text and `steps` symbols that the model writes after it, up to `stop` where it is given.
 
-    `sampling` goes to `sample`: temperature, top_k, top_p. The same seed writes the same text. The text
-    is plain: escape it before it goes into HTML. Raises ValueError for an empty prompt; what an unknown
+    `sampling` goes to `sample`: temperature, top_k, top_p, min_p. The same seed writes the same text. The
+    text is plain: escape it before it goes into HTML. Raises ValueError for an empty prompt; what an unknown
     symbol does is the vocabulary's choice.
     """
     if not prompt:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from .shapes import Float, Int, Tensor
 
@@ -132,3 +133,22 @@ def detach(state: State) -> State:
     if isinstance(state, list | tuple):
         return type(state)(detach(s) for s in state)
     return state
+
+
+def take_rows(state: State, rows: Int[Tensor, "R"], batch: int) -> State:
+    """The state of these rows of the batch, in this order: a row may stand there twice, or not at all.
+
+    So a search follows several continuations of one beginning, and rows that are finished leave. `batch` is
+    the number of rows that the state has now. A tensor has the rows as its first axis; None, a whole number
+    and a tensor without axes (such as a position) belong to all rows. ValueError for anything else.
+    """
+
+    def take(part: Any) -> Any:
+        if part is None or isinstance(part, int) or (isinstance(part, Tensor) and part.ndim == 0):
+            return part
+        if isinstance(part, Tensor) and len(part) == batch:
+            return part.index_select(0, rows.to(part.device))
+        found = f"a tensor of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+        raise ValueError(f"state holds {found}: expected tensors whose first axis is the batch of {batch}")
+
+    return tree_map(take, state)
