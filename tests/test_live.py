@@ -11,6 +11,7 @@ from unrolled import live, stories
 from unrolled.checkpoint import save
 from unrolled.evaluate import evaluate
 from unrolled.generate import generate, greedy
+from unrolled.information import bits_saved
 from unrolled.live import page as pages
 from unrolled.live import train_rnn
 from unrolled.ngram import NGram
@@ -152,7 +153,7 @@ def test_the_network_of_the_book_says_what_it_is_and_comes_close_to_the_floor():
 def test_the_page_saves_as_many_bits_by_order_as_the_library_says(show, text):
     page = show(live.order(text))
     theirs, shuffled = page.model("figure.saved")
-    assert theirs == pytest.approx(live.bits_saved(Vocab.chars(text + "x").encode(text)), abs=1e-9)
+    assert theirs == pytest.approx(bits_saved(Vocab.chars(text + "x").encode(text)), abs=1e-9)
     if text == TEXT:
         assert shuffled < theirs / 2
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from chromium import bare_page, chromium, open_page
 from unrolled import live, stories
+from unrolled.information import bits_saved
 
 lib = importlib.import_module("unrolled.live.order")
 STORY = stories.text(1, seed=3).strip()
@@ -45,7 +46,7 @@ def test_the_page_measures_what_the_library_does(show, text, unit):
     row = lib.elements(text, unit)
     kinds, x = lib.numbered(row)
     assert page.ask("[figure.row, figure.kinds, figure.x]") == [row, kinds, x.tolist()]
-    assert page.ask("figure.saved") == pytest.approx([lib.bits_saved(x), lib.by_chance(x)], abs=1e-9)
+    assert page.ask("figure.saved") == pytest.approx([bits_saved(x), lib.by_chance(x)], abs=1e-9)
 
 
 def test_the_page_draws_the_random_numbers_of_the_library(show):
@@ -53,29 +54,6 @@ def test_the_page_draws_the_random_numbers_of_the_library(show):
     for seed in (0, 7, 2**31 + 5):
         page.ask(f"(figure.data.seed = {seed}, figure.read(figure.text), null)")
         assert page.ask("figure.chance") == pytest.approx(lib.by_chance(x, seed), abs=1e-9)
-
-
-def chapter(x):
-    """The definition of the first chapter."""
-
-    def entropy(counts):
-        p = counts[counts > 0] / counts.sum()
-        return -(p * p.log2()).sum()
-
-    V = int(x.max()) + 1
-    pairs = torch.bincount(x[:-1] * V + x[1:], minlength=V * V).view(V, V).double()
-    return float(entropy(pairs.sum(0)) + entropy(pairs.sum(1)) - entropy(pairs.flatten()))
-
-
-@pytest.mark.parametrize("text", TEXTS[2:], ids=range(2, len(TEXTS)))
-def test_bits_saved_are_those_of_the_first_chapter(text):
-    x = lib.numbered(list(text))[1]
-    assert lib.bits_saved(x) == pytest.approx(chapter(x), abs=1e-9)
-
-
-def test_an_alternating_row_saves_one_bit_and_a_row_of_one_kind_none():
-    assert lib.bits_saved(torch.tensor([0, 1] * 500 + [0])) == pytest.approx(1)
-    assert lib.bits_saved(torch.zeros(9, dtype=torch.long)) == 0
 
 
 def test_a_shuffle_keeps_the_elements_and_all_orders_come_up():
@@ -231,7 +209,7 @@ def test_the_page_does_not_jump(show, width):
 def test_without_scripts_the_figure_says_what_was_measured(show):
     words = show(java_script_enabled=False).locator("main").inner_text()
     x = lib.numbered(list(STORY))[1]
-    assert f"saves {lib.bits_saved(x):.2f} bits" in words and f"row, {lib.by_chance(x):.2f}" in words
+    assert f"saves {bits_saved(x):.2f} bits" in words and f"row, {lib.by_chance(x):.2f}" in words
     assert live.order(STORY).text in words
 
 

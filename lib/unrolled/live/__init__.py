@@ -21,7 +21,6 @@ from ..ngram import NGram
 from ..rnn import RNN
 from ..shapes import Float, Tensor
 from ..vocab import Vocab
-from .order import bits_saved as bits_saved
 from .order import order as order
 from .page import Figure, element, snapshot
 from .wishes import wishes as wishes

@@ -6,6 +6,7 @@ from itertools import islice
 import torch
 
 from .. import stories
+from ..information import bits_saved
 from ..shapes import Int, Tensor
 from ..vocab import WORD
 from .page import Figure, element
@@ -51,20 +52,6 @@ def numbered(row: list[str]) -> tuple[list[str], Int[Tensor, "N"]]:
     kinds = list(dict.fromkeys(row))
     ids = {kind: i for i, kind in enumerate(kinds)}
     return kinds, torch.tensor([ids[kind] for kind in row], dtype=torch.long)
-
-
-def bits_saved(x: Int[Tensor, "N"]) -> float:
-    """H(x_t) + H(x_{t-1}) - H(x_{t-1}, x_t): what the element before tells about the next one, in bits."""
-    if len(x) < 2:
-        return 0.0
-    return entropy(x[1:]) + entropy(x[:-1]) - entropy(torch.stack([x[1:], x[:-1]]))
-
-
-def entropy(x: Int[Tensor, "*rows N"]) -> float:
-    """The entropy, in bits, of how often each of N elements occurs (or each column of several rows)."""
-    _, counts = x.unique(dim=-1, return_counts=True)
-    p = counts.double() / counts.sum()
-    return float(-(p * p.log2()).sum())
 
 
 def by_chance(x: Int[Tensor, "N"], seed: int = 1, times: int = SHUFFLES) -> float:
