@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from laws import LAWS, whole_is_one_by_one
 from unrolled import stories
 from unrolled.bag import Bag
+from unrolled.gru import GRU
+from unrolled.lstm import LSTM
 from unrolled.ngram import NGram
 from unrolled.rnn import RNN
 from unrolled.train import batches, fit
@@ -46,6 +48,18 @@ ZOO = {
     "3-gram, float64": lambda: ngram(3, "kneser_ney")().double(),
     "8-gram": ngram(8, "kneser_ney"),
     "oracle": lambda: stories.Oracle(WORDS),
+    "lstm, random": lambda: LSTM(V, 12),
+    "lstm, trained": lambda: trained(LSTM(V, 12)),
+    "lstm, 2 layers": lambda: LSTM(V, 12, 2, dropout=0.5),
+    "lstm, float64": lambda: LSTM(V, 12).double(),
+    "lstm, bfloat16": lambda: trained(LSTM(V, 12)).bfloat16(),
+    "lstm, fused": lambda: trained(LSTM(V, 12, 2, fused=True)),
+    "gru, random": lambda: GRU(V, 12),
+    "gru, trained": lambda: trained(GRU(V, 12)),
+    "gru, 2 layers": lambda: GRU(V, 12, 2, dropout=0.5),
+    "gru, float64": lambda: GRU(V, 12).double(),
+    "gru, bfloat16": lambda: trained(GRU(V, 12)).bfloat16(),
+    "gru, fused": lambda: trained(GRU(V, 12, 2, fused=True)),
 }
 
 
