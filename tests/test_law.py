@@ -15,6 +15,7 @@ from unrolled.ngram import NGram
 from unrolled.rnn import RNN
 from unrolled.train import batches, fit
 from unrolled.vocab import Vocab
+from unrolled.wavenet import WaveNet
 
 V = 7
 TEXT = torch.randint(V, (600,), generator=torch.Generator().manual_seed(0))
@@ -60,6 +61,11 @@ ZOO = {
     "gru, float64": lambda: GRU(V, 12).double(),
     "gru, bfloat16": lambda: trained(GRU(V, 12)).bfloat16(),
     "gru, fused": lambda: trained(GRU(V, 12, 2, fused=True)),
+    "wavenet, random": lambda: WaveNet(V, 4, 8, (1, 2, 4)),
+    "wavenet, trained": lambda: trained(WaveNet(V, 4, 8, (1, 2, 4))),
+    "wavenet, 3 taps": lambda: WaveNet(V, 4, 8, (1, 3), kernel=3),
+    "wavenet, float64": lambda: WaveNet(V, 4, 8, (1, 2, 4)).double(),
+    "wavenet, bfloat16": lambda: trained(WaveNet(V, 4, 8, (1, 2, 4))).bfloat16(),
 }
 
 
