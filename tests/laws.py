@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 from unrolled.generate import generate, greedy
 
-TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10, torch.bfloat16: 0.05}  # bfloat16 has 8 binary digits
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-10, torch.bfloat16: 1e-2}  # three units of its last place
 
 
 def close(a, b):
