@@ -32,7 +32,17 @@ PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
         "rules": {"target-size": {"enabled": True}}}
 SETTLED = """() => document.readyState === "complete" && document.fonts.status === "loaded"
-    && (!window.MathJax?.startup?.promise || window.typeset)"""
+    && (window.typeset || !document.querySelector("script[src*=mathjax]") || !document.querySelector(".math"))"""
+# The script for formulas and the figures wait until a reader comes near: go down the whole page once, and back.
+WALK = """async () => {
+    for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+        scrollTo({ top: y, behavior: "instant" });
+        await new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
+    }
+    scrollTo({ top: 0, behavior: "instant" });
+    const set = () => window.MathJax?.startup?.promise?.then(() => { window.typeset = true }) ?? setTimeout(set, 20);
+    if (document.querySelector("script[src*=mathjax]")) set();
+}"""
 
 
 def pages(root: Path = HTML) -> list[str]:
@@ -100,7 +110,7 @@ def visit(browser: Browser, url: str, width: int = 1280, scheme: str = "light", 
     _guard(opened, visit, url)
     answer = visit.page.goto(url)
     assert answer and answer.ok, f"{url} is not there: every question about it would be answered well"
-    visit.page.evaluate("window.MathJax?.startup?.promise?.then(() => { window.typeset = true })")
+    visit.page.evaluate(WALK)
     visit.page.wait_for_function(SETTLED, timeout=60_000)
     visit.page.evaluate(PROBE)
     visit.errors.extend(f"<{name}> is never defined" for name in visit.ask("undefined_elements"))

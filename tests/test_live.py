@@ -353,6 +353,8 @@ def test_nothing_in_the_data_is_ever_run_as_html(show):
 
 def test_ten_outputs_in_one_page_define_each_element_once(show, figures):
     page = show(*[figures.ngram] * 9, figures.rnn)
+    for figure in page.locator("u-ngram, u-rnn").all():
+        figure.scroll_into_view_if_needed()  # figures start when a reader comes near
     assert page.locator("textarea").count() == 10
     assert page.faults == []
 

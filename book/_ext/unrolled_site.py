@@ -28,6 +28,7 @@ def settle(app, config):
     """Set what a YAML file cannot: paths inside installed packages, and what the environment overrides."""
     config.templates_path.insert(0, "book/_templates")
     config.mathjax_path = f"{MATHJAX}/startup.js"
+    config.mathjax_options = {"type": "text/plain"}  # the browser leaves it alone until site.js wants it
     config.mathjax3_config = {"loader": {"load": MATHJAX_PARTS}}
     config.nb_ipywidgets_js = {}  # these would come from a CDN; a page has no kernel anyway
     config.html_theme_options["repository_url"] = repository(config)

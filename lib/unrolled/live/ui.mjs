@@ -95,14 +95,27 @@ function isDark() {
 
 /** What all figures share: their data, their style in a shadow root, the theme, one quiet voice. */
 export class Figure extends HTMLElement {
+  /** Start when the reader comes near: a page with many figures must not hold up its first lines. */
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const data = JSON.parse(this.querySelector("script[type='application/json']").textContent);
-      this.voice = el("p", { class: "unseen", "aria-live": "polite" });
-      this.attachShadow({ mode: "open" }).append(el("style", {}, CSS));
-      this.build(data, this.shadowRoot);
-      this.shadowRoot.append(this.voice);
-    }
+    if (this.shadowRoot) return this.follow();
+    this.eye = new IntersectionObserver((seen) => seen.some((it) => it.isIntersecting) && this.start(), {
+      rootMargin: "600px",
+    });
+    this.eye.observe(this);
+  }
+
+  start() {
+    this.eye.disconnect();
+    const data = JSON.parse(this.querySelector("script[type='application/json']").textContent);
+    this.voice = el("p", { class: "unseen", "aria-live": "polite" });
+    this.attachShadow({ mode: "open" }).append(el("style", {}, CSS));
+    this.build(data, this.shadowRoot);
+    this.shadowRoot.append(this.voice);
+    this.follow();
+  }
+
+  /** Draw again whenever the page turns dark or light. */
+  follow() {
     this.theme = () => {
       this.toggleAttribute("dark", isDark());
       this.redraw?.();
@@ -120,9 +133,10 @@ export class Figure extends HTMLElement {
   }
 
   disconnectedCallback() {
+    this.eye?.disconnect();
     this.leave?.();
-    this.watcher.disconnect();
-    this.media.removeEventListener("change", this.theme);
+    this.watcher?.disconnect();
+    this.media?.removeEventListener("change", this.theme);
   }
 
   /** Tell a screen reader, but only once things have come to rest. */
