@@ -96,6 +96,10 @@ class Vocab:
         """The vocabulary that `to_json` wrote."""
         try:
             facts = json.loads(text)
+            if facts["kind"] == "sub-words":
+                from .bpe import BPE  # here and not above: bpe stands on this module
+
+                return BPE(facts["symbols"], facts["merges"])
             return cls(facts["symbols"], facts["kind"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"no saved vocabulary ({error}): expected what Vocab.to_json writes") from error
