@@ -50,11 +50,12 @@ def learn(words: Counter[str], merges: int) -> list[Pair]:
     order: list[Pair] = []
     while queue and len(order) < merges and queue[0][0] < -1:
         n, _, _, pair = heapq.heappop(queue)
-        if -n == counts[pair]:
-            order.append(pair)
-            age.setdefault("".join(pair), len(age))
-            for a, b in _join(pair, words, parts, counts, homes):
-                heapq.heappush(queue, (-counts[a, b], age[a], age[b], (a, b)))
+        if -n != counts[pair]:
+            continue  # an old count
+        order.append(pair)
+        age.setdefault("".join(pair), len(age))
+        for a, b in _join(pair, words, parts, counts, homes):
+            heapq.heappush(queue, (-counts[a, b], age[a], age[b], (a, b)))
     return order
 
 
