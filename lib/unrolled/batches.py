@@ -1,12 +1,16 @@
 """Cutting a long text into batches: endless, seeded, and with a place that can be saved and found again."""
 
 import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
-from .model import SequenceModel, State, detach
+from .model import SequenceModel, State, detach, nll
 from .shapes import Float, Int, Tensor
 
 
@@ -28,7 +32,7 @@ class batches:
     def __next__(self) -> Int[Tensor, "B T"]:
         last = len(self.x) - len(self.offsets)
         starts = torch.randint(last + 1, (self.batch, 1), generator=self.generator)
-        return self.x[starts + self.offsets]
+        return self.x[starts + self.offsets].long()  # a corpus on disk has shorter numbers
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the drawing of windows stands."""
@@ -61,7 +65,7 @@ class streams:
             self.place, self.state, self._saved = 0, None, []
         piece = self.rows[:, self.place : self.place + self.length + 1]
         self.place += self.length
-        return piece
+        return piece.long()
 
     def loss(self, model: SequenceModel, x: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
         """`nll` of a batch that begins with the state in which the one before ended, cut from its graph."""
@@ -72,7 +76,7 @@ class streams:
     def _before(self, model: SequenceModel, x: Int[Tensor, "B T"]) -> State:
         if self._saved:  # leaves from a file: the model knows of what shape the tree was
             leaves, self._saved = [t.to(x.device) for t in self._saved], []
-            with torch.random.fork_rng(devices=[]):  # asking it must not use up its dropout's chance
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):  # nor use up its dropout's chance
                 self.state = tree_unflatten(leaves, tree_structure(model(x[:, :1])[1]))
         return self.state
 
@@ -85,6 +89,59 @@ class streams:
         """Go on from where `state_dict` was taken."""
         self.place, self.state = int(tensors["place"]), None
         self._saved = [tensors[name] for name in sorted(tensors) if name != "place"]
+
+
+class Around:
+    """Batches around other batches, which they change in one way; all the rest is as the inner ones do it.
+
+    loss(model, x) in bits takes the place of the inner loss: `nll`, or what these batches bring along.
+    """
+
+    def __init__(self, inner: Iterable, loss: Callable[[SequenceModel, Any], Tensor] | None = None):
+        self.inner, self.inner_loss = inner, loss or getattr(inner, "loss", nll)
+
+    def __iter__(self) -> Iterator:
+        return iter(self.inner)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":  # not there yet: an object that is being copied
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    def loss(self, model: SequenceModel, x: Any) -> Float[Tensor, ""]:
+        """The inner loss of one batch, in bits."""
+        return self.inner_loss(model, x)
+
+
+class Parts:
+    """Small batches that make one step together; each is drawn when it is its turn, as streams need it."""
+
+    def __init__(self, parts: Iterator):
+        self.parts = parts
+
+    def __iter__(self) -> Iterator:
+        return self.parts
+
+
+class gathered(Around):
+    """k small batches for each step: the step of one big batch, in the memory of a small one.
+
+    Known as gradient accumulation. Loss and gradient are the means over the k batches, which are those of
+    the big batch where the small ones are equally large.
+    """
+
+    def __init__(self, inner: Iterable, k: int, loss: Callable[[SequenceModel, Any], Tensor] | None = None):
+        if k < 1:
+            raise ValueError(f"k is {k}: a step takes at least 1 batch")
+        super().__init__(inner, loss)
+        self.k = k
+
+    def __iter__(self) -> Iterator[Parts]:
+        source = iter(self.inner)
+        for first in source:
+            parts = chain([first], islice(source, self.k - 1))
+            yield Parts(parts)
+            deque(parts, maxlen=0)  # walk over the parts of a step that was skipped
 
 
 def _check(x: Tensor, length: int, batch: int, need: int) -> None:

@@ -76,7 +76,7 @@ def _surprise(model: SequenceModel, rows: Int[Tensor, "B T"], chunk: int) -> flo
     """The bits of rows[:, 1:] in total, read in pieces."""
     total, state = 0.0, None
     for start in range(0, rows.shape[1] - 1, chunk):
-        piece = rows[:, start : start + chunk + 1]
+        piece = rows[:, start : start + chunk + 1].long()
         logits, state = model(piece[:, :-1], state)
         log_p = logits.double().log_softmax(-1)
         total -= log_p.gather(-1, piece[:, 1:, None]).sum().item()

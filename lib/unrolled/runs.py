@@ -1,24 +1,27 @@
 """A training as a thing that can be saved whole: weights, optimiser, chance, place in the data, curves."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
 import torch
 
-from . import checkpoint
+from . import checkpoint, parallel
+from .batches import Around
 from .model import SequenceModel, nll, reading
 from .shapes import Int, Tensor
+
+Rate = float | int | Callable[[int], float]  # a learning rate, or one for each step
 
 
 class Run:
     """All that a training is made of, so that it can be saved whole and taken up again."""
 
-    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | None, lr: float | int):
-        self.model, self.batches = model, batches
+    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | None, lr: Rate):
+        self.model, self.batches, self.lr = model, batches, lr
         self.rows = None if valid is None else rows(valid)
-        self.optimiser = torch.optim.Adam(model.parameters(), lr)
+        self.optimiser = torch.optim.Adam(model.parameters(), 1.0 if callable(lr) else lr)
         self.losses: list[float] = []
         self.valid: list[list[float]] = []
         self.best: dict[str, Tensor] = {}
@@ -37,18 +40,26 @@ class Run:
         self.mark()
         if path is not None:
             tensors = {f"{part}/{k}": t for part, d in self.parts().items() for k, t in d.items()}
-            checkpoint.write(path, tensors, {"kind": "training", "architecture": type(self.model).__name__})
+            facts = {"kind": "training", "architecture": type(self.model).__name__}
+            if parallel.rank() == 0:
+                checkpoint.write(path, tensors, facts)
         return len(self.losses)
+
+    def rate(self) -> Rate:
+        """The learning rate from here on: a schedule goes on at the step where this training stands."""
+        lr, first = self.lr, len(self.losses)
+        return (lambda step: lr(first + step)) if callable(lr) else lr
 
     def parts(self) -> dict[str, dict[str, Tensor]]:
         """Everything that the next step depends on, and what was measured so far."""
         memory = self.optimiser.state_dict()["state"]
+        place = self.batches.state_dict() if hasattr(self.batches, "state_dict") else {}
         return {
             "model": self.model.state_dict(),
             "best": self.best,
             "optimiser": {f"{i}/{k}": t for i, d in memory.items() for k, t in d.items()},
-            "batches": self.batches.state_dict() if hasattr(self.batches, "state_dict") else {},
-            "chance": {"torch": torch.get_rng_state()},
+            "batches": parallel.everyones(place),
+            "chance": parallel.everyones(chance()),
             "curves": self.curves(),
         }
 
@@ -70,8 +81,8 @@ class Run:
         self.best = parts["best"]
         self.losses, self.valid = (parts["curves"][k].tolist() for k in ("losses", "valid"))
         self._load_memory(parts.get("optimiser", {}))
-        self._load_position(parts.get("batches", {}))
-        torch.set_rng_state(parts["chance"]["torch"])
+        self._load_position(parallel.mine(parts.get("batches", {})))
+        set_chance(parallel.mine(parts["chance"]))
 
     def _load_memory(self, tensors: dict[str, Tensor]) -> None:
         memory: dict[int, dict[str, Tensor]] = {}
@@ -85,17 +96,31 @@ class Run:
         if hasattr(self.batches, "load_state_dict"):
             self.batches.load_state_dict(tensors)
         else:  # an iterable that cannot be put back in its place: walk there
-            self.batches = islice(self.batches, len(self.losses), None)
+            rest = islice(self.batches, len(self.losses), None)
+            self.batches = Around(rest, getattr(self.batches, "loss", None))
+
+
+def chance() -> dict[str, Tensor]:
+    """Where the sources of chance stand: the CPU's, and that of the GPU in use."""
+    gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return {"torch": torch.get_rng_state()} | gpu
+
+
+def set_chance(states: dict[str, Tensor]) -> None:
+    """Go on from where `chance` was taken."""
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
 
 
 def rows(valid: Tensor) -> Int[Tensor, "B T"]:
     """Rows to validate on: a text (N,) is cut into windows of 256 predictions, 64 of them at most."""
     if valid.ndim == 2:
-        return valid
+        return valid.long()
     if len(valid) < 2:
         raise ValueError(f"valid has {len(valid)} token(s): two are needed, one to read and one to predict")
     size = min(256, len(valid) - 1)
-    return valid.unfold(0, size + 1, size)[:64]
+    return valid.unfold(0, size + 1, size)[:64].long()
 
 
 @torch.no_grad()

@@ -4,13 +4,8 @@
 then, and goes on where a killed session stopped: on one CPU with the same curve, bit for bit.
 """
 
-import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,12 +13,14 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from .batches import batches, streams
+from . import parallel
+from .batches import Around, Parts, batches, gathered, streams
+from .console import bar, patient, say
 from .model import SequenceModel, nll
-from .runs import Run
+from .runs import Rate, Run
 from .shapes import Float, Int, Tensor
 
-__all__ = ["History", "NonFinite", "Step", "batches", "fit", "streams", "train", "update"]
+__all__ = ["History", "NonFinite", "Step", "batches", "fit", "gathered", "streams", "train", "update"]
 
 Loss = Callable[[SequenceModel, Any], Tensor]
 
@@ -77,8 +74,7 @@ def update(
     A gradient longer than `clip` is shortened to it. Raises NonFinite before anything is changed.
     """
     optimiser.zero_grad()
-    bits = loss(model, x)
-    bits.backward()
+    bits = _back(model, x, loss)
     norm = get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     if not (bits.isfinite() and norm.isfinite()):
         raise NonFinite(bits.item(), [name for name, p in model.named_parameters() if not _finite(p.grad)])
@@ -87,10 +83,22 @@ def update(
     return bits.item(), norm.item()
 
 
+def _back(model: SequenceModel, x: Any, loss: Loss) -> Tensor:
+    """Leave the gradient of the batch in the parameters; return the loss. Of Parts, the means of theirs."""
+    losses = []
+    for part in x if isinstance(x, Parts) else (x,):
+        bits = loss(model, part)
+        bits.backward()
+        losses.append(bits.detach())
+    for p in model.parameters() if len(losses) > 1 else ():
+        p.grad = None if p.grad is None else p.grad / len(losses)
+    return torch.stack(losses).mean()
+
+
 def train(
     model: SequenceModel,
     batches: Iterable,
-    lr: float | int = 3e-3,
+    lr: Rate = 3e-3,
     clip: float | int = 1.0,
     loss: Loss | None = None,
     optimiser: torch.optim.Optimizer | None = None,
@@ -99,21 +107,31 @@ def train(
 
     The optimiser is Adam (Kingma and Ba, 2015, arXiv 1412.6980) unless you bring one. The loss is `nll`,
     unless the batches have one of their own (`streams`) or you bring one: loss(model, batch) in bits.
-    Raises NonFinite at the step where a loss or a gradient is nan or inf.
+    `lr` may be a function of the step's number, such as `schedule.cosine(...)`; the learning rates of an
+    optimiser that you bring are multiplied by it. Raises NonFinite at the step where a loss or a gradient
+    is nan or inf.
     """
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(f"{type(model).__name__} has no parameters that a gradient could change")
-    optimiser = optimiser or torch.optim.Adam(model.parameters(), lr)
+    if loss is not None and isinstance(batches, Around):
+        raise ValueError(f"{type(batches).__name__} has a loss of its own: give yours to it, as loss=...")
+    optimiser = optimiser or torch.optim.Adam(model.parameters(), 1.0 if callable(lr) else lr)
     loss = loss or getattr(batches, "loss", nll)
     start, last = time.perf_counter(), None
     model.train()
     for index, x in enumerate(batches):
+        _set_rate(optimiser, lr, index)
         try:
             last, norm = update(model, x, optimiser, clip, loss)
         except NonFinite as error:
             error.step, error.last = index, last
             raise
         yield Step(index, last, norm, time.perf_counter() - start)
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, lr: Rate, step: int) -> None:
+    for group in optimiser.param_groups if callable(lr) else ():
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * lr(step)
 
 
 def fit(
@@ -123,7 +141,7 @@ def fit(
     *,
     valid: Int[Tensor, "N"] | Int[Tensor, "B T"] | None = None,
     path: str | Path | None = None,
-    lr: float | int = 3e-3,
+    lr: Rate = 3e-3,
 ) -> History:
     """Train for so many steps; leave the best weights in the model; show progress where a person watches.
 
@@ -134,11 +152,14 @@ def fit(
     With `path` (x.safetensors) all of the training is saved at these times too, and taken up again if the
     file is there: with the same batches, on one CPU and one version of torch, bit for bit as if it had
     never stopped. Raises BadCheckpoint if the file is damaged or holds another model.
+
+    What else a training may need is told by its batches and its lr: `precision.mixed`, `gathered` and
+    `parallel.share` change the batches, `schedule.cosine` and `schedule.linear` make a schedule.
     """
     run = Run(model, batches, valid, lr)
     if path is not None and Path(path).exists():
         run.load(path)
-        print(f"{path}: taken up again at step {len(run.losses)} of {steps}")
+        say(f"{path}: taken up again at step {len(run.losses)} of {steps}")
     else:
         run.mark()
     stopped = _go(run, steps, path)
@@ -149,27 +170,28 @@ def fit(
 
 def _go(run: Run, steps: int, path: str | Path | None) -> str:
     """Take the steps that are missing, and say why it ended."""
-    every, saved = max(1, steps // 20), len(run.losses)
-    with _patient() as pressed, _bar(steps, saved) as tick:
+    every, saved, stopped = max(1, steps // 20), len(run.losses), ""
+    with patient() as pressed, bar(steps, saved) as tick:
         for step in _steps(run, steps - saved):
             run.losses.append(step.loss)
             tick(step.loss)
             if len(run.losses) % every == 0:
                 saved = run.keep(path)
-            if pressed:
+            if parallel.anyone(bool(pressed)):
+                stopped = "interrupted"
                 break
         if saved < len(run.losses):
             run.keep(path)
-    if pressed:
-        print(f"stopped by Ctrl-C after step {len(run.losses)} of {steps}")
-        return "interrupted"
-    return "done" if len(run.losses) >= steps else "no more batches"
+    if stopped:
+        say(f"stopped by Ctrl-C after step {len(run.losses)} of {steps}")
+    return stopped or ("done" if len(run.losses) >= steps else "no more batches")
 
 
 def _steps(run: Run, n: int) -> Iterator[Step]:
     """At most n steps of `train`; after a NonFinite the model has the weights last kept."""
     try:
-        yield from islice(train(run.model, run.batches, optimiser=run.optimiser), max(0, n))
+        steps = train(run.model, run.batches, run.rate(), optimiser=run.optimiser)
+        yield from islice(steps, max(0, n))
     except NonFinite as error:
         run.model.load_state_dict(run.best)
         error.step, error.last = len(run.losses), run.losses[-1] if run.losses else None
@@ -178,42 +200,3 @@ def _steps(run: Run, n: int) -> Iterator[Step]:
 
 def _finite(grad: Tensor | None) -> bool:
     return grad is None or bool(grad.isfinite().all())
-
-
-@contextmanager
-def _patient() -> Iterator[list[int]]:
-    """The first Ctrl-C is noted, so that no step is cut in half; the second one stops at once."""
-    pressed: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed  # only the main thread hears Ctrl-C
-        return
-    old = signal.signal(signal.SIGINT, note)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, old)
-
-
-@contextmanager
-def _bar(steps: int, first: int) -> Iterator[Callable[[float], None]]:
-    """A progress bar where a person watches, else nothing. UNROLLED_PROGRESS=0 or 1 decides it."""
-    asked = os.environ.get("UNROLLED_PROGRESS")
-    watched = asked != "0" if asked else sys.stderr.isatty() or "ipykernel" in sys.modules
-    if not watched:
-        yield lambda loss: None
-        return
-    from tqdm.auto import tqdm  # loads widgets in a notebook: only where they are seen
-
-    with tqdm(total=steps, initial=first, unit="step") as bar:
-
-        def tick(loss: float) -> None:
-            bar.set_postfix_str(f"{loss:.3f} bits", refresh=False)
-            bar.update()
-
-        yield tick
