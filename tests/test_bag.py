@@ -41,6 +41,7 @@ def test_an_empty_piece_changes_nothing(model):
     assert logits.shape == (1, 0, 7) and same is state
 
 
+@pytest.mark.claim("D4")
 def test_any_order_of_the_same_words_gives_the_same_prediction(model):
     x = torch.randint(7, (4, 12))
     shuffled = x[:, torch.randperm(12)]
@@ -53,6 +54,7 @@ def test_other_words_give_another_prediction(model):
     assert not torch.allclose(logits[0, -1], logits[1, -1])
 
 
+@pytest.mark.claim("D4")
 def test_two_changed_words_do_not_interact(model):
     """The pairwise wish: the mixed difference of the prediction is exactly what each change does alone."""
     both, first, second, none = model(torch.tensor([[1, 2], [1, 3], [4, 2], [4, 3]]))[0][:, -1]

@@ -119,6 +119,7 @@ class Strict(HTMLParser):
     def handle_starttag(self, tag, attrs):
         assert tag in ("div", "p", "span", "strong", "em") and {k for k, _ in attrs} <= {
             "class",
+            "id",
             "style",
             "aria-hidden",
         }

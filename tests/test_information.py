@@ -17,6 +17,7 @@ def by_table(x):
     return float(H[0] + H[1] - H[2])
 
 
+@pytest.mark.claim("S1")
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_bits_saved_are_those_of_the_table_of_pairs(text):
     x = Vocab.chars(text).encode(text)

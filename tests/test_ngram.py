@@ -46,6 +46,7 @@ def pieces(model, x, size):
 # --- laws
 
 
+@pytest.mark.claim("P5")
 @law
 @given(cases())
 def test_every_row_is_a_distribution(case):
@@ -82,6 +83,7 @@ def test_the_fast_score_is_the_row_of_the_slow_one(case):
     assert torch.allclose(model.log2_prob(long([x])), slow, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.claim("P5", "P6")
 @law
 @given(cases())
 def test_nothing_beyond_the_window_matters(case):
@@ -235,6 +237,7 @@ def test_a_longer_window_predicts_better(smoothing):
     assert bits == sorted(bits, reverse=True) and bits[0] > 3 * bits[-1]
 
 
+@pytest.mark.claim("P1")
 def test_the_likeliest_sentence_of_independent_words_is_one_word_again_and_again():
     model = NGram(1, 5).fit(long([0, 3, 1, 3, 2, 3, 4]))
     x, state = long([[0]]), None
@@ -244,6 +247,7 @@ def test_the_likeliest_sentence_of_independent_words_is_one_word_again_and_again
     assert x.tolist() == [[0, 3, 3, 3, 3, 3, 3]]
 
 
+@pytest.mark.claim("P4")
 def test_the_table_outgrows_the_universe_and_the_store_does_not():
     model = NGram(10, 10_000, "none").fit(torch.randint(10_000, (1000,)))
     assert model.table_size == 10**40

@@ -24,6 +24,7 @@ def twins(dtype, bias=True):
     return ours, theirs
 
 
+@pytest.mark.claim("R1")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_states_equal_those_of_torch(dtype, bias):
@@ -34,6 +35,7 @@ def test_states_equal_those_of_torch(dtype, bias):
     assert_close(ours(x, h)[1], last[0], rtol=0, atol=TOLERANCE[dtype])
 
 
+@pytest.mark.claim("R4")
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_gradients_equal_those_of_torch(dtype):
     ours, theirs = twins(dtype)
@@ -55,6 +57,7 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(step, (h, a[:, 0], W_h))
 
 
+@pytest.mark.claim("R1")
 def test_two_steps_by_hand():
     one = torch.ones(1, 1, dtype=torch.float64)
     states = unroll(0 * one, torch.tensor([[[1.0], [0.0]]], dtype=torch.float64), 0.5 * one)
@@ -62,6 +65,7 @@ def test_two_steps_by_hand():
     assert_close(states.flatten(), by_hand)
 
 
+@pytest.mark.claim("R2")
 def test_logits_are_a_linear_view_of_the_state():
     model, x = RNN(V, H).double(), torch.randint(V, (2, 6))
     assert_close(model(x)[0], model.states(x) @ model.W_y.T + model.b_y)
@@ -83,6 +87,7 @@ def test_it_learns_a_sequence_that_needs_one_step_of_memory():
     assert nll(model, x) < 0.1  # the symbol alone says 0.5 bits less than the symbol and what came before
 
 
+@pytest.mark.claim("R3")
 def test_an_empty_piece_changes_nothing():
     model, h = RNN(V, H), torch.randn(2, H)
     logits, state = model(torch.zeros(2, 0, dtype=torch.long), h)

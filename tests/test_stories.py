@@ -79,6 +79,7 @@ def test_every_story_of_a_tiny_grammar_has_its_exact_probability(lag):
         assert 2 ** tiny.log2_prob(text) == pytest.approx(p, rel=1e-12), text
 
 
+@pytest.mark.claim("P3")
 @pytest.mark.parametrize("lag", [0, 1])
 def test_the_stories_of_a_tiny_grammar_sum_to_one(lag):
     tiny = Grammar(TINY, TABLES, lag, clock="country")
@@ -122,6 +123,7 @@ def test_samples_cost_on_average_what_the_next_word_distributions_promise(lag):
     assert statistics.stdev(excess) > 1
 
 
+@pytest.mark.claim("P3")
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), lag=st.integers(0, 40))
 def test_the_chain_rule_holds_and_every_distribution_sums_to_one(seed, lag):
@@ -172,6 +174,7 @@ def test_a_new_line_begins_a_new_story():
     assert "Tim" in next_words("") and " Tim" not in next_words("")
 
 
+@pytest.mark.claim("V4")
 def test_the_country_decides_the_capital_for_certain():
     prefix = "Tim was planning to visit France. He took the train from London to"
     assert next_words(prefix, lag=0) == {" Paris": 1}

@@ -105,11 +105,13 @@ def test_an_ngram_remembers_exactly_its_window(size):
     assert all((found.interactions[d] > 0) == (d < size) for d in found.interactions)
 
 
+@pytest.mark.claim("D3")
 def test_an_ngram_has_order_and_nothing_else():
     found = wishlist(Window(2), V)
     assert found.ticks == LECTURE["n-gram"] and found.length == 2 and found.gradient == 0
 
 
+@pytest.mark.claim("D4")
 def test_the_sum_has_length_gradient_and_memory_and_no_interaction_at_all():
     found = wishlist(Recurrent(1.0, gain=0.3), V)
     assert found.ticks == LECTURE["bag"]
@@ -163,6 +165,7 @@ def test_dilated_convolutions_see_nothing_beyond_their_horizon():
     assert found.length == 5 and found.gradient == 1
 
 
+@pytest.mark.claim("D6")
 def test_the_rooms_of_the_book_get_the_ticks_of_the_lecture():
     torch.manual_seed(0)
     text = torch.randint(V, (2000,))
@@ -226,6 +229,7 @@ def test_impossible_measurements_are_refused(bad):
         wishlist(Uniform(), **({"vocab_size": V} | bad))
 
 
+@pytest.mark.claim("D2", "D6")
 def test_the_lecture_table_is_the_one_of_its_slides():
     assert all(set(row) == set(ALL) for row in LECTURE.values())
     assert set(LECTURE["transformer"].values()) == {"yes"}

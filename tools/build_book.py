@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import lecture_map
 import run_notebooks
 from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
@@ -82,18 +83,26 @@ def run_chapters(root: Path = ROOT) -> Path:
         if old != outputs:
             shutil.rmtree(old)
     outputs.mkdir(parents=True, exist_ok=True)
-    if failures := fill(get_cache(outputs), sorted(root.glob("book/*.md"))):
+    chapters, cache = sorted(root.glob("book/*.md")), get_cache(outputs)
+    if failures := fill(cache, chapters):
         sys.exit("\n".join(failures))
     if outputs.name != key(root):
         shutil.rmtree(outputs)
         sys.exit("The library changed while chapters ran, so their outputs were thrown away: build again.")
+    done = {path.stem: cache.merge_match_into_notebook(page)[1] for path, page in read(chapters).items()}
+    (root / "book" / "lecture_map.md").write_text(lecture_map.page(done, root), encoding="utf-8")
     return outputs
+
+
+def read(paths: list[Path]) -> dict[Path, NotebookNode]:
+    """The pages that have code, as notebooks."""
+    coded = [path for path in paths if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))]
+    return {path: myst_nb_reader_plugin(str(path)) for path in coded}
 
 
 def fill(cache: JupyterCacheAbstract, paths: list[Path]) -> list[str]:
     """Put the outputs of all pages with code into the cache; return the reports of those that fail."""
-    coded = [path for path in paths if is_myst_markdown_notebook(path.read_text(encoding="utf-8"))]
-    pages = {path: myst_nb_reader_plugin(str(path)) for path in coded}
+    pages = read(paths)
     known = {record.hashkey for record in cache.list_cache_records()}
     todo = {p: nb for p, nb in pages.items() if cache.create_hashed_notebook(nb)[1] not in known}
     print(f"{len(pages)} pages with code, {len(todo)} to run, {AT_ONCE} at a time", flush=True)

@@ -60,13 +60,18 @@ class Shown(NamedTuple):
         """Where to listen: the captions have no times, so this is a share of the way."""
         return f"{self.claim.at:.0%} of the way through"
 
+    @property
+    def anchor(self) -> str:
+        """Where it stands on the page: the lecture map leads there."""
+        return f"claim-{self.claim.id}" + ("" if self.kind == "measured" else "-source")
+
     def _repr_html_(self) -> str:
         sign, verdict, named = self._parts
         c, small = self.claim, '<p style="margin:0.2rem 0 0;font-size:0.875em">'
         note = f"{small}<em>A correction, kindly meant:</em> {escape(c.note)}</p>" if c.note else ""
         edge = "var(--u-i, #009E73)" if self.kind == "measured" else "var(--u-x, #767676)"
         return (
-            f'<div class="u-claim" style="border-left:4px solid {edge};margin:1rem 0;'
+            f'<div class="u-claim" id="{self.anchor}" style="border-left:4px solid {edge};margin:1rem 0;'
             'padding:0.3rem 0 0.3rem 0.9rem;overflow-wrap:anywhere">'
             f'<p style="margin:0"><span aria-hidden="true">{sign}</span> <strong>{c.id} {verdict}</strong> '
             f'<span style="font-size:0.875em">({self.where})</span>: {escape(c.sentence)}</p>'
