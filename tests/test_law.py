@@ -14,6 +14,7 @@ from unrolled.lstm import LSTM
 from unrolled.ngram import NGram
 from unrolled.rnn import RNN
 from unrolled.train import batches, fit
+from unrolled.transformer import Transformer
 from unrolled.vocab import Vocab
 from unrolled.wavenet import WaveNet
 
@@ -66,6 +67,13 @@ ZOO = {
     "wavenet, 3 taps": lambda: WaveNet(V, 4, 8, (1, 3), kernel=3),
     "wavenet, float64": lambda: WaveNet(V, 4, 8, (1, 2, 4)).double(),
     "wavenet, bfloat16": lambda: trained(WaveNet(V, 4, 8, (1, 2, 4))).bfloat16(),
+    "transformer, random": lambda: Transformer(V, 12, 2, 2, 64),
+    "transformer, trained": lambda: trained(Transformer(V, 12, 2, 2, 64)),
+    "transformer, sinusoidal": lambda: trained(Transformer(V, 12, 1, 2, positions="sinusoidal")),
+    "transformer, rotary": lambda: trained(Transformer(V, 12, 2, 2, positions="rotary")),
+    "transformer, readable": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)),
+    "transformer, float64": lambda: Transformer(V, 12, 2, 2, positions="rotary").double(),
+    "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64)).bfloat16(),
 }
 
 

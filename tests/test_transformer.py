@@ -21,6 +21,7 @@ from unrolled.transformer import (
     TransformerCore,
     attention,
     causal,
+    feed_forward,
     merge,
     split,
 )
@@ -93,8 +94,8 @@ def test_huge_scores_stay_finite():
 
 def test_the_heads_together_are_the_vector():
     x = torch.randn(B, T, D)
-    assert merge(split(x, N)).equal(x)
-    assert split(x, N)[:, 1].equal(x[:, :, d : 2 * d])
+    assert merge(split(x, d)).equal(x)
+    assert split(x, d)[:, 1].equal(x[:, :, d : 2 * d])
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -124,7 +125,7 @@ def copy_block(ours, theirs, last_norm):
 
 def test_a_block_equals_torchs_layer():
     theirs = torch.nn.TransformerEncoderLayer(D, N, 4 * D, **AS_OURS)
-    ours = Block(D, N).double()
+    ours = Block(D, Attention(D, N), feed_forward(D)).double()
     copy_block(ours, theirs, theirs.norm2)
     x = torch.randn(B, T, D, **f64)
     assert_close(ours(x, mask=causal(T, T))[0], theirs(x, src_mask=~causal(T, T)))
@@ -142,8 +143,9 @@ def test_the_code_of_a_place_is_the_papers():
 def test_a_step_further_is_the_same_turn_everywhere():
     code = sinusoids(angles(torch.arange(40.0).double(), 6))
     seven = angles(torch.full((40,), 7.0).double(), 6)
-    turned = rotate(code[None, None], -seven)  # minus: the code has the sine first, a turn the cosine
-    assert_close(turned[0, 0, :33], code[7:])
+    sine, cosine = code[:, ::2], code[:, 1::2]
+    turned = rotate(torch.cat([cosine, sine], -1)[None, None], seven)[0, 0, :33]
+    assert_close(turned, torch.cat([cosine, sine], -1)[7:])
 
 
 def test_the_product_of_turned_vectors_knows_only_their_distance():

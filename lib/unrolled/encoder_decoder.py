@@ -16,7 +16,7 @@ from torch import nn
 from .model import SequenceModel, check_tokens
 from .positions import angles, sinusoids, times
 from .shapes import Bool, Float, Int, Tensor
-from .transformer import Attention, Block, Cache, check_room, length, read
+from .transformer import Attention, Block, Cache, check_room, feed_forward, length, read
 
 
 class Reading(NamedTuple):
@@ -31,7 +31,7 @@ class CrossBlock(Block):
     """A layer of the decoder: look at the target so far, then at the source, then think about both."""
 
     def __init__(self, width: int, heads: int, fast: bool = True):
-        super().__init__(width, heads, fast)
+        super().__init__(width, Attention(width, heads, fast), feed_forward(width))
         self.norm_cross, self.cross = nn.LayerNorm(width), Attention(width, heads, fast)
 
     def forward(
@@ -62,7 +62,9 @@ class EncoderDecoder(SequenceModel):
             )
         self.source_size, self.vocab_size = source_size, vocab_size
         self.embed_source, self.embed = nn.Embedding(source_size, width), nn.Embedding(vocab_size, width)
-        self.encoder = nn.ModuleList(Block(width, heads, fast) for _ in range(layers))
+        self.encoder = nn.ModuleList(
+            Block(width, Attention(width, heads, fast), feed_forward(width)) for _ in range(layers)
+        )
         self.decoder = nn.ModuleList(CrossBlock(width, heads, fast) for _ in range(layers))
         self.norm_source, self.norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.W_y = nn.Linear(width, vocab_size)

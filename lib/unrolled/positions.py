@@ -17,7 +17,7 @@ def times(start: int, T: int, like: Tensor) -> Float[Tensor, "T"]:
 
 
 def angles(t: Float[Tensor, "T"], d: int, base: float | int = 10000) -> Float[Tensor, "T n"]:
-    """Where n = d/2 clock hands stand at the times t, in radians: the first turns by 1 a step, others slower."""
+    """Where n = d/2 clock hands stand at the times t, in radians: the first turns by 1 a step."""
     if d % 2:
         raise ValueError(f"d is {d}: expected an even number, sines and turns come in pairs")
     return t[:, None] * base ** (-torch.arange(0, d, 2, device=t.device, dtype=t.dtype) / d)
@@ -29,11 +29,11 @@ def sinusoids(angle: Float[Tensor, "T n"]) -> Float[Tensor, "T 2*n"]:
 
 
 def rotate(x: Float[Tensor, "B N T d"], angle: Float[Tensor, "T n"]) -> Float[Tensor, "B N T d"]:
-    """Turn each pair of numbers of x by its hand's angle (Su et al., 2021, arXiv 2104.09864).
+    """Turn pairs of numbers of x, i and i + d/2, by the angle of hand i (Su et al., 2021, arXiv 2104.09864).
 
     Of two turned vectors, the product depends on what they are and on how far apart they stand, not on
     where: positions become distances.
     """
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    a, b = x[..., ::2], x[..., 1::2]
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2)
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)

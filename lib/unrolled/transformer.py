@@ -44,7 +44,7 @@ def attention(
     `mask` (T, S), or any shape that spreads over (B, N, T, S), is True where a question may look. With
     `weights=True` the weights come along; each row of them sums to 1.
     """
-    scores = q @ k.mT / q.shape[-1] ** 0.5  # (B, N, T, S); without the root, wide heads see one key only
+    scores = (q / q.shape[-1] ** 0.5) @ k.mT  # (B, N, T, S); without the root, wide heads see one key only
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
     w = scores.softmax(-1)
@@ -56,9 +56,9 @@ def causal(T: int, S: int, device: torch.device | None = None) -> Bool[Tensor, "
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
 
 
-def split(x: Float[Tensor, "B T D"], heads: int) -> Float[Tensor, "B N T d"]:
-    """Cut each vector into N = `heads` pieces of d = D / N numbers: each head gets its own piece."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+def split(x: Float[Tensor, "B T D"], d: int) -> Float[Tensor, "B N T {d}"]:
+    """Cut each vector into pieces of d numbers: each head gets its own piece."""
+    return x.unflatten(-1, (-1, d)).transpose(1, 2)
 
 
 def merge(x: Float[Tensor, "B N T d"]) -> Float[Tensor, "B T D"]:
@@ -74,17 +74,17 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, fast: bool = True):
         super().__init__()
-        self.heads, self.fast = heads, fast
+        self.d, self.fast = width // heads, fast
         self.W_q, self.W_k, self.W_v, self.W_o = (nn.Linear(width, width) for _ in range(4))
 
     def questions(self, x: Float[Tensor, "B T D"], turn: Tensor | None = None) -> Float[Tensor, "B N T d"]:
         """What each of x looks for. `turn` (T, d/2) are the angles of rotary positions."""
-        q = split(self.W_q(x), self.heads)
+        q = split(self.W_q(x), self.d)
         return q if turn is None else rotate(q, turn)
 
     def shown(self, x: Float[Tensor, "B S D"], turn: Tensor | None = None) -> Cache:
         """What each of x shows to those who look at it: its key and its value."""
-        k, v = split(self.W_k(x), self.heads), split(self.W_v(x), self.heads)
+        k, v = split(self.W_k(x), self.d), split(self.W_v(x), self.d)
         return Cache(k if turn is None else rotate(k, turn), v)
 
     def forward(
@@ -100,16 +100,22 @@ def extended(past: Cache | None, new: Cache) -> Cache:
     return new if past is None else Cache(torch.cat([past.k, new.k], 2), torch.cat([past.v, new.v], 2))
 
 
+def feed_forward(width: int) -> nn.Sequential:
+    """What each element does alone with what it took along: two maps, and a bend in between."""
+    bend = nn.GELU(approximate="tanh")
+    return nn.Sequential(nn.Linear(width, 4 * width), bend, nn.Linear(4 * width, width))
+
+
 class Block(nn.Module):
     """One layer: look around, then think about it. Each adds to h, and reads h normalised ("pre-norm")."""
 
-    def __init__(self, width: int, heads: int, fast: bool = True):
+    def __init__(
+        self, width: int, attention: Attention, mlp: nn.Module,
+        norm: Callable[[int], nn.Module] = nn.LayerNorm,
+    ):  # fmt: skip
         super().__init__()
-        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = Attention(width, heads, fast)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
-        )
+        self.norm_1, self.attention = norm(width), attention
+        self.norm_2, self.mlp = norm(width), mlp
 
     def look(
         self, h: Float[Tensor, "B T D"], past: Cache | None, mask: Tensor | None, turn: Tensor | None
@@ -169,7 +175,9 @@ class TransformerCore(Core):
         self.inputs = self.hidden = width
         self.context, self.positions, self.heads = context, positions, heads
         self.P = nn.Parameter(torch.randn(context, width)) if positions == "learned" else None
-        self.blocks = nn.ModuleList(Block(width, heads, fast) for _ in range(layers))
+        self.blocks = nn.ModuleList(
+            Block(width, Attention(width, heads, fast), feed_forward(width)) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(width)
 
     def place(self, a: Float[Tensor, "B T D"], start: int) -> tuple[Float[Tensor, "B T D"], Tensor | None]:
