@@ -13,10 +13,11 @@ LIB = ROOT / "lib" / "unrolled"
 SOURCES = sorted(LIB.rglob("*.py"))
 GATED = SOURCES + sorted((ROOT / "tools").glob("*.py"))
 
-ROOMS = set("bag ngram rnn lstm gru pixelrnn seq2seq captions wavenet policy transformer ssm".split())
+ROOMS = set("bag ngram rnn lstm gru pixelrnn pixelcnn neighbours seq2seq captions wavenet policy transformer "
+            "ssm".split())
 SERVANTS = {"train", "generate", "evaluate", "wishlist", "bptt"}    # they serve all models and know none
 GROUND = {"vocab", "data", "model", "runtime", "shapes", "layers", "init"}
-TOP = {"checks", "live", "quiz"}                                    # they may look at everything
+TOP = {"checks", "live", "quiz", "trainings"}                       # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
 LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm",     # heavy, or may be missing
         "sacrebleu", "tokenizers"}
