@@ -7,11 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import LAWS, whole_is_one_by_one
-from unrolled import stories
+from unrolled import orders, scenes, stories
 from unrolled.bag import Bag
 from unrolled.gru import GRU
-from unrolled.lstm import LSTM
+from unrolled.lstm import LSTM, LSTMCore
+from unrolled.neighbours import Neighbours
 from unrolled.ngram import NGram
+from unrolled.pixelcnn import GatedPixelCNN, PixelCNN
+from unrolled.pixelrnn import PixelDiagonalBiLSTM, PixelRowLSTM, PixelWalk
 from unrolled.rnn import RNN
 from unrolled.train import batches, fit
 from unrolled.transformer import Transformer
@@ -27,6 +30,15 @@ WORDS = Vocab.words(STORY)
 
 def trained(model):
     fit(model, batches(TEXT, 16, 8), 30, lr=1e-2)
+    return model
+
+
+PAGE = (V - 1, (7, 7))  # pictures for the laws: six levels and start, room enough for two readings
+
+
+def painted(model):
+    """Trained on pictures, in which no pixel is start."""
+    fit(model, batches(TEXT.clamp(max=V - 2), 16, 8), 30, lr=1e-2)
     return model
 
 
@@ -74,6 +86,18 @@ ZOO = {
     "transformer, readable": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)),
     "transformer, float64": lambda: Transformer(V, 12, 2, 2, positions="rotary").double(),
     "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64)).bfloat16(),
+    "pixelcnn, trained": lambda: painted(PixelCNN(*PAGE, 4, 2)),
+    "pixelcnn, kernel 5, float64": lambda: PixelCNN(*PAGE, 4, 1, kernel=5).double(),
+    "gated pixelcnn, trained": lambda: painted(GatedPixelCNN(*PAGE, 4, 2)),
+    "gated pixelcnn, float64": lambda: GatedPixelCNN(*PAGE, 4, 2, reach=2).double(),
+    "gated pixelcnn, bfloat16": lambda: painted(GatedPixelCNN(*PAGE, 4, 2)).bfloat16(),
+    "row lstm, trained": lambda: painted(PixelRowLSTM(*PAGE, 4, 2)),
+    "row lstm, float64": lambda: PixelRowLSTM(*PAGE, 4, 1).double(),
+    "diagonal bilstm, trained": lambda: painted(PixelDiagonalBiLSTM(*PAGE, 4, 1)),
+    "diagonal bilstm, float64": lambda: PixelDiagonalBiLSTM(*PAGE, 4, 1).double(),
+    "lstm along a spiral": lambda: painted(PixelWalk(V - 1, orders.spiral(7, 7), LSTMCore(6, 8))),
+    "table of neighbours": lambda: Neighbours(*PAGE, 2).fit(TEXT[:500].clamp(max=V - 2).view(10, 50)),
+    "oracle of scenes": lambda: scenes.Oracle(),
 }
 
 
