@@ -58,7 +58,7 @@ def causal(T: int, S: int, device: torch.device | None = None) -> Bool[Tensor, "
 
 def split(x: Float[Tensor, "B T D"], d: int) -> Float[Tensor, "B N T {d}"]:
     """Cut each vector into pieces of d numbers: each head gets its own piece."""
-    return x.unflatten(-1, (-1, d)).transpose(1, 2)
+    return x.view(*x.shape[:2], -1, d).transpose(1, 2)
 
 
 def merge(x: Float[Tensor, "B N T d"]) -> Float[Tensor, "B T D"]:
