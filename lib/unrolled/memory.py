@@ -1,13 +1,20 @@
-"""Does a model remember? The traveller's capital: named by a country long before (lecture, V4)."""
+"""Does a model remember, and how far back? The traveller's capital (lecture, V4), and success by lag."""
 
-from collections.abc import Sequence
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import islice
 
 import torch
+from torch import nn
 
 from . import stories
 from .model import SequenceModel
 from .shapes import Float, Tensor
 from .stories_grammar import CAPITALS
+from .tasks import NOT_ASKED, Batch, Task
+from .train import train
 from .vocab import Vocab
 
 
@@ -44,3 +51,60 @@ def capital_recall(
         place, right = max((story.rfind(capital), i) for i, capital in enumerate(capitals))
         shares.append(float(choose(model, vocab, "\n" + story[:place], capitals)[right]))
     return sum(shares) / n
+
+
+@cache
+def story_words() -> Vocab:
+    """All the symbols of the travel stories."""
+    return Vocab.words(stories.text(2000))
+
+
+class Capital(Task):
+    """A traveller leaves for a country; `lag` or more words later: which capital is the train to (V4)?
+
+    The stories are those of `stories`; all twelve countries are equally likely.
+    """
+
+    least = 0
+    guess, chance = math.log2(len(CAPITALS)), 1 / len(CAPITALS)
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The words of the stories."""
+        return story_words().symbols
+
+    def draw(self, n: int, generator: torch.Generator) -> Batch:
+        """x (n, T): stories up to the word before the capital, filled up with new lines to one length."""
+        seed = int(torch.randint(2**31, (), generator=generator))
+        words, lines = story_words(), stories.sample(n, seed, self.lag)
+        ids = [words.encode("\n" + line) for line in lines]
+        capitals = torch.tensor([words.id(f" {capital}") for capital in CAPITALS.values()])
+        places = [int(torch.isin(row, capitals).nonzero()[-1]) for row in ids]
+        x = torch.full((n, max(places)), words.id("\n"))
+        y = torch.full_like(x, NOT_ASKED)
+        for b, (row, place) in enumerate(zip(ids, places)):
+            x[b, :place], y[b, place - 1] = row[:place], row[place]
+        return Batch(x, y)
+
+
+def success_by_lag(
+    model: SequenceModel | Callable[[Task], SequenceModel],
+    task: Callable[[int], Task],
+    lags: Sequence[int],
+    steps: int = 500,
+    lr: float = 3e-3,
+) -> Float[Tensor, "N"]:
+    """The accuracy on `task(lag)` for each of the lags: how far does the memory reach?
+
+    task: a class such as `Recall`, or any function from a lag to a task. model: a trained model, asked at
+    every lag as it is; or a function from a task to a new model, which is then trained for `steps` batches of
+    that lag first.
+    """
+    found = []
+    for each in map(task, lags):
+        asked = model
+        if not isinstance(model, nn.Module):
+            asked = model(each)
+            deque(islice(train(asked, each, lr), steps), maxlen=0)  # take the steps, keep nothing
+        found.append(each.accuracy(asked))
+    return torch.tensor(found)
