@@ -16,6 +16,7 @@ from unrolled.ngram import NGram
 from unrolled.pixelcnn import GatedPixelCNN, PixelCNN
 from unrolled.pixelrnn import PixelDiagonalBiLSTM, PixelRowLSTM, PixelWalk
 from unrolled.rnn import RNN
+from unrolled.ssm import SSM, Diagonal
 from unrolled.train import batches, fit
 from unrolled.transformer import Transformer
 from unrolled.vocab import Vocab
@@ -86,6 +87,12 @@ ZOO = {
     "transformer, readable": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)),
     "transformer, float64": lambda: Transformer(V, 12, 2, 2, positions="rotary").double(),
     "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64)).bfloat16(),
+    "mingru, random": lambda: SSM(V, 12),
+    "mingru, trained": lambda: trained(SSM(V, 12)),
+    "mingru, float64": lambda: SSM(V, 12).double(),
+    "mingru, bfloat16": lambda: trained(SSM(V, 12, 1)).bfloat16(),
+    "diagonal, trained": lambda: trained(SSM(V, 12, 2, Diagonal)),
+    "diagonal, float64": lambda: SSM(V, 12, 2, Diagonal).double(),
     "pixelcnn, trained": lambda: painted(PixelCNN(*PAGE, 4, 2)),
     "pixelcnn, kernel 5, float64": lambda: PixelCNN(*PAGE, 4, 1, kernel=5).double(),
     "gated pixelcnn, trained": lambda: painted(GatedPixelCNN(*PAGE, 4, 2)),
