@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from unrolled.checks.exercise import Exercise
 from unrolled.checks.exercises import EXERCISES
 from unrolled.checks.question import Question
 
+BOOK = Path(__file__).resolve().parents[1] / "book"
 ALL = list(EXERCISES.values())
 FUNCTIONS = [e for e in ALL if isinstance(e, Exercise)]
 QUESTIONS = [e for e in ALL if isinstance(e, Question)]
@@ -46,10 +49,11 @@ def written(exercise):
     return space[exercise.id]
 
 
-def test_every_chapter_of_the_first_four_has_exercises():
-    chapters = {e.chapter for e in ALL}
-    assert chapters == {"01_sequences", "02_ngrams", "03_wishlist", "04_rnn"}
-    assert len(ALL) >= 22
+def test_every_chapter_has_four_exercises_at_least():
+    written = {path.stem for path in BOOK.glob("[0-9][0-9]_*.md")}
+    count = Counter(e.chapter for e in ALL)
+    assert set(count) == written
+    assert min(count.values()) >= 4, count
 
 
 # --- what is not attempted, and what is right

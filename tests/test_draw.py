@@ -31,6 +31,7 @@ def every(words=("one", "two", "three", "four")):
     p = np.full((len(words), len(words)), 1 / len(words))
     return {
         "folded_unrolled": draw.folded_unrolled(words),
+        "message_back": draw.message_back(words),
         "ngram_window": draw.ngram_window(words, min(3, len(words))),
         "f_and_g": draw.f_and_g(words),
         "chain_rule": draw.chain_rule(words),

@@ -4,6 +4,7 @@
     live.ngram()    type a text, choose n and the smoothing, see what comes next, let it write
     live.wishes()   change one word of a story, and see which of three models notices
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
+    live.bptt()     one weight over ten steps: which of them hear of the mistake at the end
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
 in Colab, and that says the same in words where no script runs. `page` explains how.
@@ -21,6 +22,7 @@ from ..ngram import NGram
 from ..rnn import RNN
 from ..shapes import Float, Tensor
 from ..vocab import Vocab
+from .bptt import bptt as bptt
 from .order import order as order
 from .page import Figure, element, snapshot
 from .wishes import wishes as wishes

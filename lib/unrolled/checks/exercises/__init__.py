@@ -13,6 +13,8 @@ Then name the module below. `tests/test_checks.py` holds the exercise to all thi
 """
 
 from . import (
+    bptt,
+    bptt_forward,
     chain,
     codec,
     counts,
@@ -34,6 +36,7 @@ _CHAPTERS = (
     (chain, scores, counts, smoothing, entropy),
     (wishlist, wishlist_gradients, wishlist_memory),
     (rnn, rnn_training, rnn_scan),
+    (bptt, bptt_forward),
 )
 
 EXERCISES = {e.id: e for modules in _CHAPTERS for module in modules for e in module.EXERCISES}
