@@ -15,9 +15,9 @@ GATED = SOURCES + sorted((ROOT / "tools").glob("*.py"))
 
 ROOMS = set("bag ngram rnn lstm gru pixelrnn pixelcnn neighbours seq2seq captions wavenet policy transformer "
             "ssm".split())
-SERVANTS = {"train", "generate", "evaluate", "wishlist", "bptt"}    # they serve all models and know none
+SERVANTS = set("train generate evaluate wishlist bptt memory tasks".split())  # they serve all, and know none
 GROUND = {"vocab", "data", "model", "runtime", "shapes", "layers", "init"}
-TOP = {"checks", "live", "quiz", "trainings"}                       # they may look at everything
+TOP = {"checks", "live", "quiz", "trainings", "command"}                       # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
 LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm",     # heavy, or may be missing
         "sacrebleu", "tokenizers"}
@@ -49,11 +49,16 @@ def imports(tree):
             yield from ((node.level, alias.name) for alias in node.names)
 
 
+def started(node):
+    """Whether this is `if __name__ == "__main__":`, which runs in no import: only the shell comes in there."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
 def inside(path, text):
-    """The modules of the library that a file imports."""
+    """The modules of the library that a file imports, when it is imported itself."""
     depth = len(path.relative_to(LIB).parts)                    # as many dots reach the library's own folder
-    found = set()
-    for level, dotted in imports(ast.parse(text)):
+    found, body = set(), [node for node in ast.parse(text).body if not started(node)]
+    for level, dotted in imports(ast.Module(body, [])):
         if level == depth:
             found.add(dotted.split(".")[0])
         elif level == 0 and dotted.startswith("unrolled."):
@@ -85,6 +90,8 @@ def test_the_reader_of_imports_sees_all_forms():
     text = "import numpy\nfrom . import train, plot\nfrom .gru import G\ndef f():\n    import unrolled.rnn.a"
     assert inside(LIB / "some.py", text) == {"train", "plot", "gru", "rnn"}
     assert inside(LIB / "live" / "some.py", "from . import page\nfrom .. import stories") == {"stories"}
+    shell = 'if __name__ == "__main__":\n    from .command import main\n    main()'
+    assert inside(LIB / "some.py", f"from . import a\n{shell}\nif a:\n    from . import b") == {"a", "b"}
     assert reach("a", {"a": {"b"}, "b": {"c"}, "c": {"a"}}) == {"b", "c"}
 
 
@@ -110,6 +117,12 @@ def test_plot_knows_tensors_and_never_models(drawer):
 
 def test_nothing_below_the_top_looks_up():
     assert {m: EDGES[m] & TOP for m in EDGES if m not in TOP and EDGES[m] & TOP} == {}
+
+
+def test_the_shell_comes_into_one_servant_and_meets_only_the_command():
+    doors = {path.stem: ast.unparse(node) for path in SOURCES if module(path) not in TOP
+             for node in ast.parse(path.read_text(encoding="utf-8")).body if started(node)}
+    assert doors == {"train": "if __name__ == '__main__':\n    from .command import main\n    main()"}
 
 
 def test_the_library_imports_its_dependencies_and_nothing_else():

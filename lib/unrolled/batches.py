@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
+from torch.utils._pytree import tree_leaves, tree_map_only, tree_structure, tree_unflatten
 
 from .model import SequenceModel, State, detach, nll
 from .shapes import Float, Int, Tensor
@@ -111,6 +111,17 @@ class Around:
     def loss(self, model: SequenceModel, x: Any) -> Float[Tensor, ""]:
         """The inner loss of one batch, in bits."""
         return self.inner_loss(model, x)
+
+
+class moved(Around):
+    """Batches on another device; the texts stay where they are, on disk or in the computer's memory."""
+
+    def __init__(self, inner: Iterable, device: torch.device):
+        super().__init__(inner)
+        self.device = device
+
+    def __iter__(self) -> Iterator:
+        return (tree_map_only(Tensor, lambda t: t.to(self.device), x) for x in self.inner)
 
 
 class Parts:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from . import runtime
 from .batches import Around
@@ -79,7 +79,7 @@ class share(Around):
         return map(self._mine, self.inner) if self.cut and world() > 1 else iter(self.inner)
 
     def _mine(self, x: Any) -> Any:
-        return tree_map(lambda t: _rows(t) if isinstance(t, Tensor) else t, x)
+        return tree_map_only(Tensor, _rows, x)
 
     def loss(self, model: SequenceModel, x: Any) -> Float[Tensor, ""]:
         """The mean of all processes' losses; its gradient is averaged too, on the way back."""
@@ -126,6 +126,12 @@ def anyone(flag: bool) -> bool:
     votes = torch.tensor(float(flag), device="cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.all_reduce(votes)
     return bool(votes)
+
+
+def wait() -> None:
+    """Until all processes have come this far."""
+    if world() > 1:
+        dist.barrier()
 
 
 def everyones(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,7 +25,12 @@ class Run:
         self.optimiser = torch.optim.Adam(model.parameters(), 1.0 if callable(lr) else lr)
         self.losses: list[float] = []
         self.valid: list[list[float]] = []
+        self.facts: dict[str, Any] = {}  # saved too; a file with other facts is not taken up
         self.best: dict[str, Tensor] = {}
+
+    def note(self, loss: float, grad_norm: float) -> None:
+        """Remember how a step went."""
+        self.losses.append(loss)
 
     def mark(self) -> None:
         """Measure where we stand, and keep the weights if they are the best."""
@@ -42,7 +48,7 @@ class Run:
             tensors = {f"{part}/{k}": t for part, d in self.parts().items() for k, t in d.items()}
             facts = {"kind": "training", "architecture": type(self.model).__name__}
             if parallel.rank() == 0:
-                checkpoint.write(path, tensors, facts)
+                checkpoint.write(path, tensors, self.facts | facts)
         return len(self.losses)
 
     def rate(self) -> Rate:
@@ -57,7 +63,7 @@ class Run:
         return {
             "model": self.model.state_dict(),
             "best": self.best,
-            "optimiser": {f"{i}/{k}": t for i, d in memory.items() for k, t in d.items()},
+            "optimiser": {f"{i}/{k}": torch.as_tensor(t) for i, d in memory.items() for k, t in d.items()},
             "batches": parallel.everyones(place),
             "chance": parallel.everyones(chance()),
             "curves": self.curves(),
@@ -73,6 +79,10 @@ class Run:
         tensors, facts = checkpoint.read(path)
         if facts.get("kind") != "training":
             raise checkpoint.BadCheckpoint(path, "it holds no training", "Choose another path for this one.")
+        other = [name for name, fact in self.facts.items() if facts.get(name) != fact]
+        if other:
+            begun = f"it was begun with another {other[0]} ({str(facts.get(other[0]))[:60]})"
+            raise checkpoint.BadCheckpoint(path, begun, "Choose another path, or what it was begun with.")
         parts: dict[str, dict[str, Tensor]] = {}
         for name, t in tensors.items():
             part, name = name.split("/", 1)
@@ -88,7 +98,8 @@ class Run:
         memory: dict[int, dict[str, Tensor]] = {}
         for name, t in tensors.items():
             i, name = name.split("/")
-            memory.setdefault(int(i), {})[name] = t
+            whole = t.ndim == 0 and not t.is_floating_point()  # it was a Python number, such as Muon's t
+            memory.setdefault(int(i), {})[name] = t.item() if whole else t
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": memory, "param_groups": groups})
 

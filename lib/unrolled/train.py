@@ -156,15 +156,19 @@ def fit(
     What else a training may need is told by its batches and its lr: `precision.mixed`, `gathered` and
     `parallel.share` change the batches, `schedule.cosine` and `schedule.linear` make a schedule.
     """
-    run = Run(model, batches, valid, lr)
+    return follow(Run(model, batches, valid, lr), steps, path)
+
+
+def follow(run: Run, steps: int, path: str | Path | None = None) -> History:
+    """What `fit` does, for a `runs.Run` of your own: with another optimiser, or one that writes a log."""
     if path is not None and Path(path).exists():
         run.load(path)
         say(f"{path}: taken up again at step {len(run.losses)} of {steps}")
     else:
         run.mark()
     stopped = _go(run, steps, path)
-    if valid is not None:
-        model.load_state_dict(run.best)
+    if run.rows is not None:
+        run.model.load_state_dict(run.best)
     return History(*run.curves().values(), stopped)
 
 
@@ -173,7 +177,7 @@ def _go(run: Run, steps: int, path: str | Path | None) -> str:
     every, saved, stopped = max(1, steps // 20), len(run.losses), ""
     with patient() as pressed, bar(steps, saved) as tick:
         for step in _steps(run, steps - saved):
-            run.losses.append(step.loss)
+            run.note(step.loss, step.grad_norm)
             tick(step.loss)
             if len(run.losses) % every == 0:
                 saved = run.keep(path)
@@ -200,3 +204,9 @@ def _steps(run: Run, n: int) -> Iterator[Step]:
 
 def _finite(grad: Tensor | None) -> bool:
     return grad is None or bool(grad.isfinite().all())
+
+
+if __name__ == "__main__":
+    from .command import main
+
+    main()
