@@ -106,7 +106,7 @@ def without_time(log):
 @pytest.mark.parametrize("options", [[], ALL], ids=["plain", "with everything"])
 def test_a_training_cut_short_goes_on_bit_for_bit_and_so_does_its_log(options, book, monkeypatch, capsys):
     given = ["gru", book, "--set", "hidden=8", "dropout=0.1", "layers=2", *SMALL, "--steps", "30", *options]
-    main([*given, "--path", "whole.safetensors", "--log", "whole.jsonl"])
+    main([*given, "--path", "whole.safetensors", "--jsonl", "whole.jsonl"])
     take, taken = LoggedRun.note, []
 
     def killed(self, *step):
@@ -117,9 +117,9 @@ def test_a_training_cut_short_goes_on_bit_for_bit_and_so_does_its_log(options, b
 
     monkeypatch.setattr(LoggedRun, "note", killed)
     with pytest.raises(RuntimeError):
-        main([*given, "--path", "m.safetensors", "--log", "log.jsonl"])
+        main([*given, "--path", "m.safetensors", "--jsonl", "log.jsonl"])
     monkeypatch.setattr(LoggedRun, "note", take)
-    main([*given, "--path", "m.safetensors", "--log", "log.jsonl"])
+    main([*given, "--path", "m.safetensors", "--jsonl", "log.jsonl"])
     assert "taken up again at step 17 of 30" in capsys.readouterr().out
     assert without_time(lines()) == without_time(lines("whole.jsonl"))
     a, b = (checkpoint.load(name)[0] for name in ("m.safetensors", "whole.safetensors"))
@@ -127,7 +127,7 @@ def test_a_training_cut_short_goes_on_bit_for_bit_and_so_does_its_log(options, b
 
 
 def test_the_log_tells_every_step_and_every_validation(book):
-    main(["rnn", book, "--set", "hidden=8", *SMALL, "--steps", "40", "--log", "log.jsonl"])
+    main(["rnn", book, "--set", "hidden=8", *SMALL, "--steps", "40", "--jsonl", "log.jsonl"])
     log = lines()
     assert [line["step"] for line in log if "bits" in line] == list(range(1, 41))
     assert [line["step"] for line in log if "valid" in line] == list(range(0, 41, 2))

@@ -2,7 +2,7 @@
 
     python -m unrolled.train rnn stories --set hidden=64 --steps 500
     python -m unrolled.train lstm tinyshakespeare --set hidden=512 fused=True --carry --mixed \\
-        --schedule cosine --path shakespeare.safetensors --log shakespeare.jsonl
+        --schedule cosine --path shakespeare.safetensors --jsonl shakespeare.jsonl
     torchrun --nproc-per-node 2 -m unrolled.train gru book.txt --set hidden=256 --ids book.npy
 
 The file at --path holds the best weights, the vocabulary, and what made them; beside it lies the training
@@ -60,7 +60,7 @@ OPTIONS = (
     ("--compile", {"action": "store_true", "help": "compile the model, on a GPU"}),
     ("--seed", {"type": int, "default": 0}),
     ("--path", {"type": Path, "metavar": "MODEL.safetensors", "help": "save there, and go on from there"}),
-    ("--log", {"type": Path, "metavar": "FILE.jsonl", "help": "a line of JSON for each step and validation"}),
+    ("--jsonl", {"type": Path, "metavar": "LOG", "help": "write a line of JSON for each step and validation"}),
     ("--sample", {"type": int, "default": 300, "help": "symbols to write at the end"}),
     ("--prompt", {"help": "what the sample begins with (default: a symbol of the text)"}),
 )  # fmt: skip
@@ -149,7 +149,7 @@ def learn(model: SequenceModel, text: Text, asked: argparse.Namespace) -> Histor
         compiled(model)
     device, size = next(model.parameters()).device, min(asked.length, len(text.valid) - 1)
     rows = text.valid.unfold(0, size + 1, size)[: max(1, 16384 // size)].to(device)
-    run = LoggedRun(model, feed(text, asked, device), rows, rate(asked), asked.log)
+    run = LoggedRun(model, feed(text, asked, device), rows, rate(asked), asked.jsonl)
     if asked.optimiser == "muon":
         half = asked.mixed and helps(device)
         run.optimiser = Muon(*maps_and_rest(model), dtype=torch.bfloat16 if half else None)

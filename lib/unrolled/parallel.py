@@ -85,7 +85,7 @@ class share(Around):
         """The mean of all processes' losses; its gradient is averaged too, on the way back."""
         if world() == 1:
             return super().loss(model, x)
-        self.copy = self.copy or _Copy(model, broadcast_buffers=False)
+        self.copy = self.copy or _Copy(model)
         return _Mean.apply(super().loss(self.copy, x))
 
 
