@@ -70,6 +70,7 @@ export function slider(name, { min, max, step, value }, format, oninput) {
     max,
     step,
     value,
+    "aria-label": name, // the label around it names its first control, which is the output
     "aria-valuetext": format(value),
   });
   input.addEventListener("input", () => {
