@@ -24,7 +24,7 @@ FORMANTS = {  # hertz, means of 33 men (Peterson and Barney, 1952, doi 10.1121/1
     "heard": (490, 1350, 1690),
 }
 WIDTHS = (50, 70, 110)  # of the formants, hertz (Klatt, 1980, doi 10.1121/1.383940)
-BREATH = 0.005  # the noise in a voice, as a share of its loudest sample
+BREATH = 0.005  # the noise in a voice
 
 
 def checked(name: str, values: Any, least: int = 0) -> np.ndarray:
@@ -49,19 +49,25 @@ def tract(name: str, hertz: Any) -> np.ndarray:
 
 
 def vowel(
-    name: str, f0: float | int = 120, seconds: float | int = 1, rate: int = RATE, seed: int = 0
+    name: str,
+    f0: float | int = 120,
+    seconds: float | int = 1,
+    rate: int = RATE,
+    seed: int = 0,
+    breath: float | int = BREATH,
 ) -> np.ndarray:
     """A vowel of FORMANTS, sung at f0 hertz: a source that buzzes, and a filter, `tract` (Fant, 1960).
 
-    The source has all multiples of f0 below rate / 2, weaker by 6 dB an octave, and a little noise. The seed
-    chooses the noise, and where in its swing the sound begins.
+    The source has all multiples of f0 below rate / 2, weaker by 6 dB an octave. `breath` is the deviation of
+    the noise that is added; the voice itself reaches 0.8. The seed chooses the noise, and where in its swing
+    the sound begins.
     """
     rng, k = np.random.default_rng(seed), np.arange(1, math.ceil(rate / 2 / _audible(f0, rate)))
     turns = f0 * np.arange(round(seconds * rate)) / rate + rng.random()
     strength = tract(name, k * f0) / k
     swing = np.arange(2000) / 2000  # one period, to know how loud the whole gets whatever is cut out of it
     loudest = np.abs(_harmonics(strength, swing)).max()
-    return 0.8 * _harmonics(strength, turns) / loudest + BREATH * rng.standard_normal(len(turns))
+    return 0.8 * _harmonics(strength, turns) / loudest + breath * rng.standard_normal(len(turns))
 
 
 def _harmonics(strength: np.ndarray, turns: np.ndarray) -> np.ndarray:
@@ -109,7 +115,7 @@ def pitch(wave: Any, rate: int = RATE, low: float | int = 60, high: float | int 
     peaks = [n for n in range(shortest, longest) if r[n - 1] <= r[n] > r[n + 1] and r[n] > 0.3 * r[0]]
     if not peaks:
         return math.nan
-    n = next(n for n in peaks if r[n] > 0.9 * max(r[peaks]))  # twice the period repeats as well
+    n = next(n for n in peaks if r[n] > 0.95 * max(r[peaks]))  # twice the period repeats as well
     return rate / (n + (r[n - 1] - r[n + 1]) / (r[n - 1] - 2 * r[n] + r[n + 1]) / 2)  # top of the parabola
 
 
