@@ -20,7 +20,7 @@ GROUND = {"vocab", "data", "model", "runtime", "shapes", "layers", "init"}
 TOP = {"checks", "live", "quiz", "trainings", "command"}                       # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
 LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm",     # heavy, or may be missing
-        "sacrebleu", "tokenizers"}
+        "sacrebleu", "tokenizers", "gymnasium"}
 
 
 def name(path):
