@@ -3,6 +3,7 @@
 import pages
 import pytest
 from unrolled import draw, live, plot, quiz, records, scoreboard, wishlist
+from unrolled.audio import Sound
 from unrolled.checks import check
 from unrolled.checks.page import Block
 from unrolled.checks.verdict import Verdict
@@ -104,7 +105,7 @@ def tables(attack):
     measured = wishlist.Wishes(0.5, 20, 1.0, 0.3, 3, 1e-6, 20, (1, 2, 20), {1: 0.2}, {1: 0.1})
     made = records.Record(attack, attack, attack, attack, 0, 1.0, attack, [attack], [[attack]])
     return [scoreboard.Board({attack: measured}), made,
-            claim("P3", {attack: attack}, holds=True), cite("P3", attack)]
+            claim("P3", {attack: attack}, holds=True), cite("P3", attack), Sound([0.0, 0.5], attack)]
 
 
 def drawings(attack):
