@@ -13,6 +13,7 @@ from unrolled.gru import GRU
 from unrolled.lstm import LSTM, LSTMCore
 from unrolled.neighbours import Neighbours
 from unrolled.ngram import NGram
+from unrolled.nimble import Nimble
 from unrolled.pixelcnn import GatedPixelCNN, PixelCNN
 from unrolled.pixelrnn import PixelDiagonalBiLSTM, PixelRowLSTM, PixelWalk
 from unrolled.rnn import RNN
@@ -87,6 +88,7 @@ ZOO = {
     "transformer, readable": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)),
     "transformer, float64": lambda: Transformer(V, 12, 2, 2, positions="rotary").double(),
     "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64)).bfloat16(),
+    "nimble transformer": lambda: trained(Nimble(V, 12, 1, 2)),
     "mingru, random": lambda: SSM(V, 12),
     "mingru, trained": lambda: trained(SSM(V, 12)),
     "mingru, float64": lambda: SSM(V, 12).double(),

@@ -46,7 +46,7 @@ def attention(
     """
     scores = (q / q.shape[-1] ** 0.5) @ k.mT  # (B, N, T, S); without the root, wide heads see one key only
     if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
+        scores = scores + mask.to(scores.dtype).log()  # log 1 = 0 where it may look, log 0 = -inf elsewhere
     w = scores.softmax(-1)
     return (w @ v, w) if weights else w @ v
 
@@ -128,10 +128,10 @@ class Block(nn.Module):
     def forward(
         self,
         h: Float[Tensor, "B T D"],
-        past: Cache | None = None,
+        past: State = None,
         mask: Tensor | None = None,
         turn: Tensor | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], Cache]:
+    ) -> tuple[Float[Tensor, "B T D"], State]:
         """h after this layer, and the layer's new cache."""
         h, cache = self.look(h, past, mask, turn)
         return h + self.mlp(self.norm_2(h)), cache
@@ -139,7 +139,7 @@ class Block(nn.Module):
 
 def read(
     blocks: Iterable[Callable], h: Float[Tensor, "B T D"], state: State, turn: Tensor | None = None
-) -> tuple[Float[Tensor, "B T D"], tuple[Cache, ...]]:
+) -> tuple[Float[Tensor, "B T D"], tuple[State, ...]]:
     """Pass h through all layers, each of which looks at itself and at what the state holds."""
     T, caches = h.shape[1], []
     mask = causal(T, length(state) + T, h.device) if T > 1 else None  # a single one may look at everything
