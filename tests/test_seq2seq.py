@@ -12,7 +12,7 @@ from unrolled.generate import generate, greedy
 from unrolled.gru import GRUCore
 from unrolled.lstm import LSTMCore
 from unrolled.model import Core, SequenceModel, detach
-from unrolled.pairs import Pairs, cross_entropy, pad, pairs, scheduled_sampling, teacher_forcing
+from unrolled.pairs import Pairs, answers, cross_entropy, pad, pairs, scheduled_sampling, teacher_forcing
 from unrolled.seq2seq import Encoder, Seq2Seq, read_rows, reverse
 from unrolled.train import fit
 from unrolled.transformer import TransformerCore
@@ -352,6 +352,27 @@ def test_the_share_of_truth_follows_the_number_of_the_batch():
     for batch, _ in zip(source, range(3)):
         source.loss(model, batch)
     assert asked == [0, 1, 2]
+
+
+def test_validation_on_a_batch_of_pairs_leaves_the_best_weights():
+    rows = numbers(30)
+    model, valid = both(), Pairs(*pad(rows[:9]), *pad(framed(rows[:9])))
+    history = fit(model, pairs(rows, framed(rows), 8), 40, valid=valid, lr=0.3)  # too fast
+    best = history.valid[:, 1].min()
+    assert history.valid[-1, 1] > best
+    assert teacher_forcing(model.eval(), valid).item() == pytest.approx(best.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_answers_are_those_of_each_source_alone(width):
+    model, rows = both().double(), numbers(70)
+    with torch.no_grad():
+        model.W_y.weight *= 8  # opinions, else it ends at once
+    together = answers(model, rows, 0, 6, width)
+    assert len({len(answer) for answer in together}) > 1 and model.training
+    for row, answer in list(zip(rows, together))[::10]:
+        assert answers(model, [row], 0, 6, width)[0].equal(answer)
+        assert (answer != 0).all() and len(answer) <= 6
 
 
 # ---- the four shapes of Q3, learned by one class

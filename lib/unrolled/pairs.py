@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from .attention import mask_of
-from .generate import sample
-from .model import SequenceModel
+from .beam import beam_search
+from .generate import generate, greedy, sample
+from .model import SequenceModel, reading
 from .shapes import Float, Int, Tensor
 
 
@@ -66,6 +67,36 @@ def scheduled_sampling(
         own = sample(step[:, 0], generator=generator)
         x = torch.where(coin.to(x.device), true, own)[:, None]
     return cross_entropy(torch.cat(logits, 1), batch.target[:, 1:], batch.target_lengths - 1)
+
+
+@torch.no_grad()
+def answers(
+    model: SequenceModel,
+    sources: Sequence[Int[Tensor, "_"]],
+    end: int,
+    steps: int = 50,
+    width: int = 1,
+    **score: float | int,
+) -> list[Int[Tensor, "_"]]:
+    """What the model writes for each source, without the symbol `end` that begins and ends a target.
+
+    Width 1 is greedy; a wider beam ranks by GNMT's score, whose alpha and beta `score` holds. Sources of
+    about one length are read together, 64 at a time. An answer that has not ended is cut off after `steps`.
+    """
+    device = next(model.parameters()).device
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    found: dict[int, Tensor] = {}
+    for some in (order[k : k + 64] for k in range(0, len(order), 64)):
+        source, lengths = (t.to(device) for t in pad([sources[i] for i in some]))
+        first = torch.full((len(some), 1), end, device=device)
+        with reading(model):
+            state = model.start(source, lengths)
+        if width == 1:
+            out = generate(model, first, steps, greedy, state, end)
+        else:
+            out = beam_search(model, first, steps, width, state, end, **score).tokens[:, 0]
+        found |= {i: row[1:][(row[1:] == end).cumsum(0) == 0].cpu() for i, row in zip(some, out)}
+    return [found[i] for i in range(len(sources))]
 
 
 class pairs:

@@ -17,11 +17,15 @@ Rate = float | int | Callable[[int], float]  # a learning rate, or one for each 
 
 
 class Run:
-    """All that a training is made of, so that it can be saved whole and taken up again."""
+    """All that a training is made of, so that it can be saved whole and taken up again.
 
-    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | None, lr: Rate):
+    valid: a text or rows of one; or a tuple, a batch such as the batches give, measured with their loss.
+    """
+
+    def __init__(self, model: SequenceModel, batches: Iterable, valid: Tensor | tuple | None, lr: Rate):
         self.model, self.batches, self.lr = model, batches, lr
-        self.rows = None if valid is None else rows(valid)
+        self.rows = rows(valid) if isinstance(valid, Tensor) else valid
+        self.valid_loss = batches.loss if isinstance(valid, tuple) else nll
         self.optimiser = torch.optim.Adam(model.parameters(), 1.0 if callable(lr) else lr)
         self.losses: list[float] = []
         self.valid: list[list[float]] = []
@@ -36,7 +40,7 @@ class Run:
         """Measure where we stand, and keep the weights if they are the best."""
         least = min((bits for _, bits in self.valid if not math.isnan(bits)), default=math.inf)
         if self.rows is not None:
-            bits = measure(self.model, self.rows)
+            bits = measure(self.model, self.rows, self.valid_loss)
             self.valid.append([len(self.losses), bits])
         if self.rows is None or bits < least or not self.best:
             self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
@@ -135,7 +139,7 @@ def rows(valid: Tensor) -> Int[Tensor, "B T"]:
 
 
 @torch.no_grad()
-def measure(model: SequenceModel, rows: Int[Tensor, "B T"]) -> float:
+def measure(model: SequenceModel, rows: Any, loss: Callable[[SequenceModel, Any], Tensor] = nll) -> float:
     """The loss on the rows in bits, without dropout and without a graph."""
     with reading(model):
-        return nll(model, rows).item()
+        return loss(model, rows).item()

@@ -139,15 +139,16 @@ def fit(
     batches: Iterable,
     steps: int,
     *,
-    valid: Int[Tensor, "N"] | Int[Tensor, "B T"] | None = None,
+    valid: Int[Tensor, "N"] | Int[Tensor, "B T"] | tuple | None = None,
     path: str | Path | None = None,
     lr: Rate = 3e-3,
 ) -> History:
     """Train for so many steps; leave the best weights in the model; show progress where a person watches.
 
     Twenty times on the way (and at the end) the loss on `valid` is measured, and the weights are kept if
-    they are the best so far; without `valid` the last ones stay. Ctrl-C ends the training normally after
-    the step under way, a second Ctrl-C at once. NonFinite leaves the model with the weights last kept.
+    they are the best so far; without `valid` the last ones stay. Where batches are tuples (`pairs`), valid is
+    one of their kind, measured with their loss. Ctrl-C ends the training normally after the step under way, a
+    second Ctrl-C at once. NonFinite leaves the model with the weights last kept.
 
     With `path` (x.safetensors) all of the training is saved at these times too, and taken up again if the
     file is there: with the same batches, on one CPU and one version of torch, bit for bit as if it had
