@@ -15,7 +15,8 @@ GATED = SOURCES + sorted((ROOT / "tools").glob("*.py"))
 
 ROOMS = set("bag ngram rnn lstm gru pixelrnn pixelcnn neighbours seq2seq captions wavenet policy transformer "
             "ssm".split())
-SERVANTS = set("train generate beam repetition pairs evaluate wishlist bptt memory tasks".split())  # they serve all, and know none
+SERVANTS = set("train generate beam repetition pairs evaluate wishlist bptt memory "
+               "tasks".split())                                     # they serve all models, and know none
 GROUND = {"vocab", "data", "model", "runtime", "shapes", "layers", "init", "attention", "bpe"}
 TOP = {"checks", "live", "quiz", "trainings", "command"}                       # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
