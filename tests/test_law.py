@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from laws import LAWS, whole_is_one_by_one
 from unrolled import orders, scenes, stories
 from unrolled.bag import Bag
-from unrolled.gru import GRU
+from unrolled.gru import GRU, GRUCore
 from unrolled.lstm import LSTM, LSTMCore
 from unrolled.neighbours import Neighbours
 from unrolled.ngram import NGram
 from unrolled.nimble import Nimble
 from unrolled.pixelcnn import GatedPixelCNN, PixelCNN
 from unrolled.pixelrnn import PixelDiagonalBiLSTM, PixelRowLSTM, PixelWalk
+from unrolled.policy import Policy
 from unrolled.rnn import RNN
 from unrolled.ssm import SSM, Diagonal
 from unrolled.train import batches, fit
@@ -87,7 +88,7 @@ ZOO = {
     "transformer, rotary": lambda: trained(Transformer(V, 12, 2, 2, positions="rotary")),
     "transformer, readable": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)),
     "transformer, float64": lambda: Transformer(V, 12, 2, 2, positions="rotary").double(),
-    "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64)).bfloat16(),
+    "transformer, bfloat16": lambda: trained(Transformer(V, 12, 1, 2, 64, fast=False)).bfloat16(),
     "nimble transformer": lambda: trained(Nimble(V, 12, 1, 2)),
     "mingru, random": lambda: SSM(V, 12),
     "mingru, trained": lambda: trained(SSM(V, 12)),
@@ -95,6 +96,9 @@ ZOO = {
     "mingru, bfloat16": lambda: trained(SSM(V, 12, 1)).bfloat16(),
     "diagonal, trained": lambda: trained(SSM(V, 12, 2, Diagonal)),
     "diagonal, float64": lambda: SSM(V, 12, 2, Diagonal).double(),
+    "policy": lambda: Policy(GRUCore(5, 12), (V, 3), V),
+    "policy, float64": lambda: Policy(LSTMCore(5, 12), V, V).double(),
+    "policy, bfloat16": lambda: trained(Policy(GRUCore(5, 12), V, V)).bfloat16(),
     "pixelcnn, trained": lambda: painted(PixelCNN(*PAGE, 4, 2)),
     "pixelcnn, kernel 5, float64": lambda: PixelCNN(*PAGE, 4, 1, kernel=5).double(),
     "gated pixelcnn, trained": lambda: painted(GatedPixelCNN(*PAGE, 4, 2)),
