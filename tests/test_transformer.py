@@ -10,7 +10,7 @@ from laws import LAWS
 from torch.testing import assert_close
 from unrolled.encoder_decoder import EncoderDecoder
 from unrolled.generate import generate, greedy
-from unrolled.model import SequenceModel, detach, nll
+from unrolled.model import SequenceModel, detach, nll, take_rows
 from unrolled.positions import angles, rotate, sinusoids, times
 from unrolled.transformer import (
     POSITIONS,
@@ -363,6 +363,15 @@ def test_the_encoder_looks_both_ways():
     changed = SOURCE.clone()
     changed[:, -1] = (changed[:, -1] + 1) % 7
     assert ((model.encode(SOURCE) - model.encode(changed)).abs().amax(-1) > 0).all()
+
+
+@torch.no_grad()
+def test_rows_of_a_state_may_be_picked_as_a_search_does():
+    model, rows = translator(), torch.tensor([2, 0, 0])
+    x = torch.randint(V, (3, 4))
+    _, state = model(x[:, :3], model.start(SOURCE, LENGTHS))
+    picked, _ = model(x[rows, 3:], take_rows(state, rows, 3))
+    assert_close(picked, model(x[:, 3:], state)[0][rows])
 
 
 def test_the_source_is_heard_and_learns():

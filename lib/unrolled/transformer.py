@@ -161,7 +161,7 @@ class TransformerCore(Core):
       (`sinusoids`); "rotary" turns questions and keys (`rotate`).
     - context: how many elements it can read, counted from the first. Reading further is a ValueError:
       nothing is forgotten in silence. None sets no end; learned positions need one.
-    - fast: attention is computed by torch's fused function; False is the same by ours, slower.
+    - fast: attention is computed by torch's fused function; False is the same by ours, to be read.
 
     The state is a tuple of one `Cache` for each layer.
     """
@@ -215,6 +215,7 @@ class Transformer(CoreModel):
     def weights(self, x: Int[Tensor, "B T"], state: State = None) -> Float[Tensor, "L B N T S"]:
         """How much each of x looks at each of the S elements so far, in every layer and head."""
         check_tokens(x, self.vocab_size)
+        check_room(x, state, self.core.blocks, self.core.context)
         h, turn = self.core.place(self.embed(x), length(state))
         mask, found = causal(x.shape[1], length(state) + x.shape[1], x.device), []
         for block, past in zip(self.core.blocks, state or repeat(None)):
