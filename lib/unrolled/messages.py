@@ -1,10 +1,13 @@
-"""Drawings of what travels back: gradients are dashed and flow from right to left (lecture B2, B3, V2)."""
+"""Drawings of what travels back: gradients are dashed and flow from right to left (lecture B2, B3, V1)."""
 
 from collections.abc import Sequence
+from math import hypot
 from numbers import Real
 
 from .picture import Picture
 from .strokes import arrow, circle, colour, element, line, math, square, text, width
+
+TIP = 15  # pixels at the end of a dashed arrow that are not dashed
 
 
 def message_back(words: Sequence[str] = ("France", "by", "train", "to"), alt: str = "") -> Picture:
@@ -35,10 +38,35 @@ def _step(x: Real, word: str, t: int) -> str:
     return up + square(x, 208, 34, f"x_{t}") + circle(x, 128, 23, f"h_{t}") + text(x, 244, word, 16)
 
 
-def dashed(start: tuple[Real, Real], end: tuple[Real, Real], ink: str = "") -> str:
+def fading(weights: Sequence[Real] = (0.7, 1.3), steps: int = 6, alt: str = "") -> Picture:
+    """A message that is multiplied by the same weight at each step back: it fades or it grows (V1)."""
+    xs = [104 + 100 * t for t in range(steps)]
+    drawn = [_times(w, xs, 40 + 110 * k) for k, w in enumerate(weights)]
+    listed = " and ".join(f"{w:g}" for w in weights)
+    alt = alt or (
+        f"Rows of {steps} states for the weights {listed}; a dashed message runs back through each row, "
+        "thinner and thinner below 1, thicker and thicker above."
+    )
+    desc = "Under each state stands the size with which the message arrives there; at the last state it is 1."
+    return Picture("".join(drawn), (xs[-1] + 40, 110 * len(weights)), alt, desc)
+
+
+def _times(w: Real, xs: Sequence[Real], y: Real) -> str:
+    """One row: the message has the size 1 at the last state, and w times as much at each state before."""
+    sizes = [abs(w) ** k for k in range(len(xs))][::-1]
+    drawn = [text(10, y, f"w = {w:g}", 15, "start")]
+    for t, (x, size) in enumerate(zip(xs, sizes)):
+        drawn += [circle(x, y, 21, f"h_{t + 1}"), text(x, y + 40, f"{size:.2f}", 14)]
+    for left, right, size in zip(xs, xs[1:], sizes):
+        drawn.append(dashed((right - 24, y), (left + 25, y), width=min(6.0, max(0.9, 2 * size))))
+    return "".join(drawn)
+
+
+def dashed(start: tuple[Real, Real], end: tuple[Real, Real], ink: str = "", width: Real = 2.2) -> str:
     """A gradient on its way: a dashed arrow."""
     (x, y), (u, v) = start, end
     ink = ink or colour("accent")
-    neck = (u - x) * 0.9 + x, (v - y) * 0.9 + y
-    shaft = line([start, neck], stroke=ink, stroke_width=2.2, stroke_dasharray="6 4")
-    return element("g", shaft + arrow(neck, end, ink=ink, width=2.2))
+    far = hypot(u - x, v - y)
+    neck = u - (u - x) * TIP / far, v - (v - y) * TIP / far  # room for a head that can be seen
+    shaft = line([start, neck], stroke=ink, stroke_width=width, stroke_dasharray="6 4")
+    return element("g", shaft + arrow(neck, end, ink=ink, width=width))
