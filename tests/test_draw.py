@@ -30,7 +30,9 @@ KINDS = ("Tim took the train", np.sin(np.arange(60.0)), np.eye(8), ["left", "up"
 def every(words=("one", "two", "three", "four")):
     p = np.full((len(words), len(words)), 1 / len(words))
     return {
+        "fading": draw.fading(),
         "folded_unrolled": draw.folded_unrolled(words),
+        "lstm_cell": draw.lstm_cell(),
         "message_back": draw.message_back(words),
         "ngram_window": draw.ngram_window(words, min(3, len(words))),
         "f_and_g": draw.f_and_g(words),

@@ -40,10 +40,10 @@ def made(name: str, nb: NotebookNode) -> list[tuple[str, Made]]:
 def tests(root: Path) -> dict[str, list[str]]:
     """Claim to the tests that are marked with it, as file::name."""
     marked: dict[str, list[str]] = {}
-    for path in sorted(root.glob("tests/test_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            for id in marks(node):
-                marked.setdefault(id, []).append(f"{path.name}::{node.name}")
+    files = [(path.name, path.read_text(encoding="utf-8")) for path in sorted(root.glob("tests/test_*.py"))]
+    for name, node in ((name, node) for name, text in files for node in ast.parse(text).body):
+        for id in marks(node):
+            marked.setdefault(id, []).append(f"{name}::{node.name}")
     return marked
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from math import cos, pi, sin
 from numbers import Real
 
-from .messages import message_back
+from .cells import lstm_cell
+from .messages import fading, message_back
 from .picture import Picture
 from .strips import sequence_kinds, table
 from .strokes import (
@@ -30,7 +31,8 @@ from .strokes import (
     width,
 )
 
-__all__ = ["chain_rule", "f_and_g", "folded_unrolled", "message_back", "ngram_window", "sequence_kinds", "table"]
+__all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
+__all__ += ["sequence_kinds", "table"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (

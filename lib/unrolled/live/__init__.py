@@ -5,6 +5,7 @@
     live.wishes()   change one word of a story, and see which of three models notices
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
     live.bptt()     one weight over ten steps: which of them hear of the mistake at the end
+    live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
 in Colab, and that says the same in words where no script runs. `page` explains how.
@@ -23,6 +24,7 @@ from ..rnn import RNN
 from ..shapes import Float, Tensor
 from ..vocab import Vocab
 from .bptt import bptt as bptt
+from .lstm import lstm as lstm
 from .order import order as order
 from .page import Figure, element, snapshot
 from .wishes import wishes as wishes

@@ -19,6 +19,8 @@ from . import (
     codec,
     counts,
     entropy,
+    lstm,
+    lstm_path,
     rnn,
     rnn_scan,
     rnn_training,
@@ -26,6 +28,9 @@ from . import (
     sequences,
     sequences_order,
     smoothing,
+    vanishing,
+    vanishing_growth,
+    vanishing_matrices,
     wishlist,
     wishlist_gradients,
     wishlist_memory,
@@ -37,6 +42,8 @@ _CHAPTERS = (
     (wishlist, wishlist_gradients, wishlist_memory),
     (rnn, rnn_training, rnn_scan),
     (bptt, bptt_forward),
+    (vanishing, vanishing_matrices, vanishing_growth),
+    (lstm, lstm_path),
 )
 
 EXERCISES = {e.id: e for modules in _CHAPTERS for module in modules for e in module.EXERCISES}

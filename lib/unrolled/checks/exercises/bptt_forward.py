@@ -159,8 +159,8 @@ FORWARD = Exercise(
     chapter=CHAPTER, tier=4, minutes=30,
     signature="rtrl_step(S, h, h_prev, W_h) -> S_new",
     text="""S (B, H, H, H) holds dh_prev/dW_h: S[b, i, j, k] is the derivative of the i-th number of h_prev
-with respect to W_h[j, k]. h (B, H) = tanh(W_h h_prev + (what came in)). Return the same for h: one step of the
-recursion dh_t/dW_h = (explicit part) + (dh_t/dh_{t-1}) dh_{t-1}/dW_h.""",
+with respect to W_h[j, k]. h (B, H) = tanh(W_h h_prev + (what came in)). Return the same for h: one step of
+the recursion dh_t/dW_h = (explicit part) + (dh_t/dh_{t-1}) dh_{t-1}/dW_h.""",
     worked=rtrl_step,
     reference=_library_step,
     cases=_rtrl_case,
@@ -193,8 +193,8 @@ recursion dh_t/dW_h = (explicit part) + (dh_t/dh_{t-1}) dh_{t-1}/dW_h.""",
     hints=(
         "The i-th sum inside the tanh is a_i = sum over l of W_h[i, l] h_prev[l]. Differentiate it for "
         "W_h[j, k]: there are two ways.",
-        "Directly: only if i = j, and then it is h_prev[k]. Through h_prev: the sum over l of W_h[i, l] times "
-        "S[l, j, k].",
+        "Directly: only if i = j, and then it is h_prev[k]. Through h_prev: the sum over l of W_h[i, l] "
+        "times S[l, j, k].",
         "`torch.einsum` writes such sums as they stand on paper.",
     ),
     explain="how many numbers does S hold for H = 500, and how long may the text be?",
