@@ -5,7 +5,7 @@ const EVENTS = ["·", "w", "e"]; // what a click goes through
 const SIGNS = { "·": "·", w: "+1", e: "×0" };
 const SAID = { "·": "left alone", w: "written", e: "erased" };
 const LOOK = `
-.cells { display: grid; grid-template-columns: 3.2em repeat(var(--n), minmax(0, 1fr)); align-items: end; row-gap: 6px; }
+.cells { display: grid; grid-template-columns: 3.2em repeat(var(--n), minmax(30px, 1fr)); align-items: end; row-gap: 6px; overflow-x: auto; padding: 4px; margin: -4px; }
 .cells .name { font: italic 600 15px/1.1 Georgia, "Times New Roman", serif; align-self: center; }
 .cells .column { height: 92px; position: relative; border-bottom: 1px solid var(--edge); }
 .cells .column i { position: absolute; left: 0; right: 0; bottom: 0; background: var(--u-c, #c38600); }
@@ -18,8 +18,8 @@ const LOOK = `
 .cells .e { border: 2px dashed var(--accent); }
 .sum { font-variant-numeric: tabular-nums; min-height: 3em; }
 @container (max-width: 560px) {
-  .cells { grid-template-columns: 1.8em repeat(var(--n), minmax(0, 1fr)); }
-  .cells button { font-size: 10px; margin: 0; border-radius: 2px; }
+  .cells { grid-template-columns: 1.8em repeat(var(--n), minmax(30px, 1fr)); }
+  .cells button { font-size: 11px; }
   .cells .view i { width: 13px; height: 13px; }
   .sum { min-height: 4.5em; }
 }
