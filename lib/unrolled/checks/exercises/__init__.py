@@ -28,9 +28,6 @@ from . import (
     sequences,
     sequences_order,
     smoothing,
-    vanishing,
-    vanishing_growth,
-    vanishing_matrices,
     wishlist,
     wishlist_gradients,
     wishlist_memory,
@@ -42,7 +39,6 @@ _CHAPTERS = (
     (wishlist, wishlist_gradients, wishlist_memory),
     (rnn, rnn_training, rnn_scan),
     (bptt, bptt_forward),
-    (vanishing, vanishing_matrices, vanishing_growth),
     (lstm, lstm_path),
 )
 
