@@ -32,15 +32,17 @@ PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
         "rules": {"target-size": {"enabled": True}}}
 SETTLED = """() => document.readyState === "complete" && document.fonts.status === "loaded"
-    && (window.typeset || !document.querySelector("script[src*=mathjax]") || !document.querySelector(".math"))"""
-# The script for formulas and the figures wait until a reader comes near: go down the whole page once, and back.
+    && (window.typeset || !document.querySelector("script[src*=mathjax]")
+        || !document.querySelector(".math"))"""
+# The script for formulas and the figures wait until a reader comes near: go down the page once, and back.
 WALK = """async () => {
     for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
         scrollTo({ top: y, behavior: "instant" });
         await new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
     }
     scrollTo({ top: 0, behavior: "instant" });
-    const set = () => window.MathJax?.startup?.promise?.then(() => { window.typeset = true }) ?? setTimeout(set, 20);
+    const done = () => { window.typeset = true };
+    const set = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(set, 20);
     if (document.querySelector("script[src*=mathjax]")) set();
 }"""
 

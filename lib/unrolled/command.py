@@ -60,7 +60,7 @@ OPTIONS = (
     ("--compile", {"action": "store_true", "help": "compile the model, on a GPU"}),
     ("--seed", {"type": int, "default": 0}),
     ("--path", {"type": Path, "metavar": "MODEL.safetensors", "help": "save there, and go on from there"}),
-    ("--jsonl", {"type": Path, "metavar": "LOG", "help": "write a line of JSON for each step and validation"}),
+    ("--jsonl", {"type": Path, "metavar": "LOG", "help": "a line of JSON for each step and validation"}),
     ("--sample", {"type": int, "default": 300, "help": "symbols to write at the end"}),
     ("--prompt", {"help": "what the sample begins with (default: a symbol of the text)"}),
 )  # fmt: skip
