@@ -74,7 +74,8 @@ def stub_with_a_frame(*arguments):
 
 
 @every(FUNCTIONS)
-@pytest.mark.parametrize("stub", [None, ..., stub_that_raises, stub_of_dots, stub_with_a_frame], ids=str)
+@pytest.mark.parametrize("stub", [None, ..., stub_that_raises, stub_of_dots, stub_with_a_frame],
+                         ids=lambda stub: getattr(stub, "__name__", str(stub)))
 def test_a_stub_is_not_attempted(exercise, stub):
     verdict = exercise.judge(stub)
     assert (verdict.status, verdict.ok) == ("not attempted", False)
