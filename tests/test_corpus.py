@@ -130,7 +130,7 @@ def ratio(work):
 ratios = [ratio(read), ratio(measure)]
 read(1_000_000)
 measure(1_000_000)
-for _ in islice(train(RNN(65, 16), batches(x, 64, 64)), 20):
+for _ in islice(train(RNN(65, 16), batches(x, 64, 16)), 20):
     pass
 print(json.dumps([*ratios, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """

@@ -74,11 +74,11 @@ def test_tatoeba_is_read_in_sub_words(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the mirror of public data")
 def test_it_learns_something_of_tatoeba(monkeypatch, tmp_path):
-    """A minute of one core: far from good, but no chance either."""
+    """Half a minute of one core: far from good, but no chance either. Guessing costs 10 bits a symbol."""
     monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path))
     monkeypatch.setenv("UNROLLED_DATA", str(MIRROR))
     assert data.available("tatoeba_fra_eng")
     translation._tatoeba.cache_clear()
     size = "--hidden 96 --layers 1 --merges 1000 --steps 400 --batch 64 --test 200 --beam 3 --lr 4e-3".split()
     row = translate.main(["--model", "attention", "--dropout", "0", *size])
-    assert row["test_greedy"]["bleu"] > 5 and row["valid_bits"] < 5
+    assert row["valid_bits"] < 6 and row["test_greedy"]["chrf"] > 10
