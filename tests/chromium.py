@@ -39,6 +39,13 @@ def bare_page(*outputs, head: str = "") -> str:
     )
 
 
+# The first figure starts when it is seen, a moment after the page is there.
+STARTED = """() => {
+    const first = [...document.querySelectorAll("*")].find((node) => node.localName.startsWith("u-"));
+    return !first?.eye || first.shadowRoot;
+}"""
+
+
 def open_page(browser, folder: Path, html: str, **settings):
     """Open the HTML from a file. `page.faults` has script errors, console errors and requests that left."""
     file = Path(folder) / "page.html"
@@ -49,4 +56,6 @@ def open_page(browser, folder: Path, html: str, **settings):
     page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
     page.on("request", lambda request: request.url.startswith("http") and page.faults.append(request.url))
     page.goto(file.as_uri())
+    if settings.get("java_script_enabled", True):
+        page.wait_for_function(STARTED)
     return page

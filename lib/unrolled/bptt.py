@@ -208,7 +208,7 @@ class Growth(NamedTuple):
 
 
 def growth(J: Float[Tensor, "T H H"]) -> Growth:
-    """The product of the last k step Jacobians, J_T J_{T-1} ... J_{T-k+1}, for k = 1 ... T (V1 to V3).
+    """The product of the last k Jacobians, J_T J_{T-1} ... J_{T-k+1}, for k = 1 ... T (V1 to V3).
 
     The norm is the most by which the product can stretch a change of the state; the spectral radius is the
     size of its largest eigenvalue. In float64 both are right down to 1e-300.
@@ -218,4 +218,5 @@ def growth(J: Float[Tensor, "T H H"]) -> Growth:
         P = P @ J_t
         products.append(P)
     stacked = torch.stack(products)
-    return Growth(torch.linalg.matrix_norm(stacked, 2), torch.linalg.eigvals(stacked).abs().amax(-1))
+    radius = torch.linalg.eigvals(stacked).abs().amax(-1)
+    return Growth(torch.linalg.matrix_norm(stacked, 2), radius)

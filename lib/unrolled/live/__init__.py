@@ -5,6 +5,7 @@
     live.wishes()   change one word of a story, and see which of three models notices
     live.rnn()      a trained recurrent network: watch its state while it reads and writes
     live.bptt()     one weight over ten steps: which of them hear of the mistake at the end
+    live.vanishing()    one number over a hundred steps: its state, and its gradient
     live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
@@ -27,6 +28,7 @@ from .bptt import bptt as bptt
 from .lstm import lstm as lstm
 from .order import order as order
 from .page import Figure, element, snapshot
+from .vanishing import vanishing as vanishing
 from .wishes import wishes as wishes
 
 TRAINED = Path(__file__).parent.parent / "live_models" / "rnn_stories.safetensors"

@@ -28,6 +28,8 @@ from . import (
     sequences,
     sequences_order,
     smoothing,
+    vanishing,
+    vanishing_matrices,
     wishlist,
     wishlist_gradients,
     wishlist_memory,
@@ -39,6 +41,7 @@ _CHAPTERS = (
     (wishlist, wishlist_gradients, wishlist_memory),
     (rnn, rnn_training, rnn_scan),
     (bptt, bptt_forward),
+    (vanishing, vanishing_matrices),
     (lstm, lstm_path),
 )
 
