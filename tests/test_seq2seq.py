@@ -49,6 +49,9 @@ MODELS = {
     ),
     "both ways": both,
     "both ways, backwards": lambda: both(backwards=True),
+    "input feeding": lambda: Seq2Seq(
+        Encoder(V, LSTMCore(D, H)), V, LSTMCore(D + H, H), Additive(H, H, 8), feed=True
+    ),
 }
 every = pytest.mark.parametrize("name", MODELS)
 
@@ -184,6 +187,25 @@ def test_beam_search_writes_from_a_started_state_with_gnmts_score():
     log_p = logits.log_softmax(-1).gather(-1, text[None, 1:, None]).sum()
     score = log_p / ((5 + 8) / 6) ** 0.6 + 0.2 * end.coverage.clamp(max=1).log().sum()
     assert_close(found.scores[1, 0], score)
+
+
+def test_what_was_looked_at_is_fed_back():
+    model = MODELS["input feeding"]().double()
+    state = model.start(*sources())
+    assert (state.context == 0).all()
+    x = torch.randint(V, (B, 3))
+    after = model(x, state)[1]
+    assert_close(after.context, (model.weights(x, state)[:, -1:] @ state.memory)[:, 0])
+    changed = model(x, after._replace(context=after.context + 1))[0] != model(x, after)[0]
+    assert changed[:, 0].any(-1).all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"attention": None}])
+def test_feeding_without_room_or_without_attention_is_refused(settings):
+    with pytest.raises(ValueError, match="with feed attention and more inputs"):
+        core = GRUCore(H if not settings else D + H, H)
+        options = {"attention": Additive(H, H, 8), "feed": True, **settings}
+        Seq2Seq(Encoder(V, GRUCore(D, H)), V, core, **options)
 
 
 def test_two_transformer_cores_make_an_encoder_and_a_decoder():

@@ -1,4 +1,4 @@
-"""The worlds keep their rules: against Gymnasium, against hand-drawn pictures, and by enumeration (A1, A2)."""
+"""The worlds keep their rules: beside Gymnasium, beside hand-drawn pictures, and by enumeration (A1, A2)."""
 
 import itertools
 
@@ -74,6 +74,8 @@ def test_what_is_no_action_is_refused(make, bad):
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="length is 0"):
         TMaze(0, limit=3)
+    with pytest.raises(ValueError, match="limit 0"):
+        TMaze(3, limit=0)
     with pytest.raises(ValueError, match="batch is 0"):
         CartPole(0)
     with pytest.raises(ValueError, match="batch of 2"):
@@ -97,6 +99,14 @@ def test_a_walk_through_the_maze_by_hand():
     assert seen.tolist() == [[0, 2, 2, 3, 3, 3], [1, 2, 2, 3, 3, 3]]
     assert_close(paid, torch.tensor([[0, -0.1, 0, -0.1, 0], [0, -0.1, 0, -0.1, 1.0]]))
     assert over.tolist() == [True, True]
+
+
+def test_a_corridor_can_grow():
+    world = TMaze(1)
+    world.resize(2)
+    cue, _ = world.reset(0)
+    seen = [world.step(torch.tensor([2]))[0].item() for _ in range(2)]
+    assert seen == [2, 3] and world.step(cue)[1].item() == 1 and world.limit == 16
 
 
 def test_one_bit_of_memory_wins_and_none_gets_half():
@@ -130,7 +140,8 @@ def test_dice_do_not_help_who_has_no_memory(scores):
 
 
 def test_the_reckoning_of_dice_agrees_with_the_world():
-    world, p = TMaze(3, 40_000), torch.tensor([[0.1, 0.1, 0.8], [0.2, 0.2, 0.6], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
+    p = torch.tensor([[0.1, 0.1, 0.8], [0.2, 0.2, 0.6], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2]])
+    world = TMaze(3, 40_000)
     (x, _), total, chance = world.reset(0), 0, torch.Generator().manual_seed(0)
     while not world.over.all():
         x, reward, *_ = world.step(torch.multinomial(p[x], 1, generator=chance)[:, 0])
@@ -210,7 +221,7 @@ def test_the_pole_falls_as_gymnasium_lets_it_fall():
         assert_close(ours[0], torch.tensor(np.array(theirs.state)), atol=1e-12, rtol=1e-12)
 
 
-@pytest.mark.parametrize("place, angle, over", [(2.39, 0, False), (2.41, 0, True), (0, 0.21, True), (0, -0.2, False)])
+@pytest.mark.parametrize("place, angle, over", [(2.39, 0, 0), (2.41, 0, 1), (0, 0.21, 1), (0, -0.2, 0)])
 def test_the_pole_has_fallen_at_12_degrees_and_the_cart_may_go_so_far(place, angle, over):
     world = CartPole(1)
     world.reset(options={"state": torch.tensor([[place, 0.0, angle, 0.0]])})

@@ -102,8 +102,7 @@ def play(policy: Policy, world: Any, pick: Pick = sample, seed: int | None = Non
     the world shows then is read next. That is all the difference between a sampler and a policy.
     """
     (x, _), state, steps = world.reset(seed), None, []
-    while not world.over.all():
-        alive = ~world.over
+    while (alive := ~world.over).any():
         h, state = policy.read(x[:, None], state)
         a = policy.choose(h[:, -1], pick)
         seen, (x, reward, *_) = x, world.step(a)

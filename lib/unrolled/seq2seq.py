@@ -99,15 +99,17 @@ class Encoder(nn.Module):
 
 
 class Looking(NamedTuple):
-    """The state of a decoder with attention: its core's, the source, and how much it looked at each place.
+    """The state of a decoder with attention: its core's, the source, and what it has looked at.
 
-    What fills a source up counts as looked at, so that GNMT's coverage penalty does not miss it.
+    context is the last one (zeros at first), coverage how much it looked at each place so far; what fills a
+    source up counts as looked at, so that GNMT's coverage penalty does not miss it.
     """
 
     core: State
     memory: Float[Tensor, "B S M"]
     keys: Float[Tensor, "B S K"]
     mask: Bool[Tensor, "B S"]
+    context: Float[Tensor, "B M"]
     coverage: Float[Tensor, "B S"]
 
 
@@ -116,6 +118,9 @@ class Seq2Seq(SequenceModel):
 
     decoder takes the state that encoder.core ends with: two cores of one kind and width. `attention` is
     None, Additive(decoder.hidden, encoder.hidden, ...) or Multiplicative(decoder.hidden, encoder.hidden).
+    With `feed` the last context enters the decoder beside the next symbol (Luong's input feeding), so it
+    knows what it has looked at: slower, since symbols are then read one by one, but it looks at what it
+    writes more reliably; decoder.inputs has room for both, the symbol's vector and encoder.hidden.
     vocab_size counts the symbols of the target. A state comes from `start`; None is a ValueError.
     """
 
@@ -126,12 +131,17 @@ class Seq2Seq(SequenceModel):
         decoder: Core,
         attention: Attention | None = None,
         dropout: float | int = 0.0,
+        feed: bool = False,
     ):
         super().__init__()
-        if vocab_size < 1:
-            raise ValueError(f"vocab_size is {vocab_size}: it must be at least 1")
+        width = decoder.inputs - (encoder.hidden if feed else 0)
+        if vocab_size < 1 or width < 1 or (feed and attention is None):
+            raise ValueError(
+                f"vocab_size is {vocab_size}, decoder.inputs {decoder.inputs}, encoder.hidden "
+                f"{encoder.hidden}: expected a symbol or more, and with feed attention and more inputs"
+            )
         self.encoder, self.vocab_size, self.decoder, self.attention = encoder, vocab_size, decoder, attention
-        self.embed, self.dropout = nn.Embedding(vocab_size, decoder.inputs), nn.Dropout(dropout)
+        self.embed, self.dropout, self.feed = nn.Embedding(vocab_size, width), nn.Dropout(dropout), feed
         if attention is not None:
             self.W_c = nn.Linear(encoder.hidden + decoder.hidden, decoder.hidden)
         self.W_y = nn.Linear(decoder.hidden, vocab_size)
@@ -149,8 +159,8 @@ class Seq2Seq(SequenceModel):
         memory, state = self.encoder(source, lengths)
         if self.attention is None:
             return state
-        mask = mask_of(lengths, S)
-        return Looking(state, memory, self.attention.keys(memory), mask, (~mask).to(memory))
+        mask, nothing = mask_of(lengths, S), memory.new_zeros(B, memory.shape[2])
+        return Looking(state, memory, self.attention.keys(memory), mask, nothing, (~mask).to(memory))
 
     def forward(self, x: Int[Tensor, "B T"], state: State = None) -> tuple[Float[Tensor, "B T V"], State]:
         """Logits (B, T, V) for the symbol after each of x, given the source that `start` read."""
@@ -172,7 +182,19 @@ class Seq2Seq(SequenceModel):
         if self.attention is None:
             h, state = self.decoder(a, state)
             return h, None, state
+        steps = []
+        for piece in a.split(1, 1) if self.feed else (a,):
+            steps.append(self._look(piece, state))
+            state = steps[-1][2]
+        h, weights, _ = zip(*steps)
+        return torch.cat(h, 1), torch.cat(weights, 1), state
+
+    def _look(self, a: Tensor, state: Looking) -> tuple[Tensor, Tensor, Looking]:
+        """The decoder takes its own step, then looks at the source, and makes one vector of both."""
+        if self.feed:  # one symbol at a time
+            a = torch.cat([a, state.context[:, None].expand(-1, a.shape[1], -1)], -1)
         h, core = self.decoder(a, state.core)
         context, weights = self.attention(h, state.memory, state.mask, state.keys)
+        last = context[:, -1] if a.shape[1] else state.context
         h = torch.tanh(self.W_c(torch.cat([context, h], -1)))
-        return h, weights, state._replace(core=core, coverage=state.coverage + weights.sum(1))
+        return h, weights, state._replace(core=core, context=last, coverage=state.coverage + weights.sum(1))

@@ -118,10 +118,15 @@ class TMaze(World):
     def __init__(
         self, length: int, batch: int = 1, limit: int | None = None, device: str | torch.device = "cpu"
     ):
-        super().__init__(batch, 3 * length + 10 if limit is None else limit, device)
-        if length < 1:
-            raise ValueError(f"length is {length}: the corridor takes at least 1 step")
-        self.length = length
+        super().__init__(batch, 1, device)
+        self.resize(length, limit)
+
+    def resize(self, length: int, limit: int | None = None) -> None:
+        """Make the corridor longer or shorter, from the next reset on; None allows 3 length + 10 steps."""
+        limit = 3 * length + 10 if limit is None else limit
+        if length < 1 or limit < 1:
+            raise ValueError(f"length is {length} and limit {limit}: both are steps, at least 1")
+        self.length, self.limit = length, limit
 
     def _begin(self, options: dict) -> None:
         """The option "cue" (B,) sets the cues, which else are drawn by chance."""
