@@ -51,7 +51,7 @@ def imports(tree):
 
 
 def started(node):
-    """Whether this is `if __name__ == "__main__":`, which runs in no import: only the shell comes in there."""
+    """Whether this is `if __name__ == "__main__":`, which no import runs: only the shell comes in there."""
     return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
