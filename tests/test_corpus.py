@@ -103,6 +103,7 @@ def test_what_is_written_to_a_mapped_text_does_not_reach_the_file(file, tmp_path
 PASS = """
 import json, resource, sys, time
 from itertools import islice
+from pathlib import Path
 import torch
 from unrolled import corpus
 from unrolled.evaluate import evaluate
@@ -124,15 +125,24 @@ def measure(n):
     evaluate(RNN(65, 16), x[:n], window=256)
 
 def ratio(work):
-    times = [(cpu(lambda: work(250_000)), cpu(lambda: work(500_000))) for _ in range(3)]
+    times = [(cpu(lambda: work(150_000)), cpu(lambda: work(600_000))) for _ in range(3)]
     return min(t for _, t in times) / min(t for t, _ in times)
 
 ratios = [ratio(read), ratio(measure)]
 read(1_000_000)
 measure(1_000_000)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1024)
+
+def own():
+    # MB that are the process's own.  Pages of a mapped file count towards its size too, but the kernel takes
+    # them back, and how many it maps around each one that is read differs from machine to machine.
+    status = Path("/proc/self/status")
+    return int(status.read_text().split("RssAnon:")[1].split()[0]) / 1024 if status.exists() else 0.0
+
+before = own()
 for _ in islice(train(RNN(65, 16), batches(x, 64, 16)), 20):
     pass
-print(json.dumps([*ratios, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([*ratios, peak, own() - before]))
 """
 
 
@@ -144,6 +154,7 @@ def test_a_million_tokens_take_linear_time_and_little_memory(tmp_path):
         file.truncate(128 + (4 << 30))
     done = subprocess.run([sys.executable, "-c", PASS, tmp_path / "ids.npy"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    read, measured, megabytes = json.loads(done.stdout)
-    assert read <= 2.3 and measured <= 2.3
+    read, measured, megabytes, drawn_from_everywhere = json.loads(done.stdout)
+    assert read < 6 and measured < 6, "four times the tokens: linear is 4, quadratic 16"
     assert megabytes < 600
+    assert drawn_from_everywhere < 50
