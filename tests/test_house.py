@@ -21,7 +21,7 @@ GROUND = {"vocab", "data", "model", "runtime", "shapes", "layers", "init", "atte
 TOP = {"checks", "live", "quiz", "trainings", "command"}                       # they may look at everything
 DEPENDENCIES = set("torch numpy matplotlib safetensors filelock platformdirs tqdm".split())
 LAZY = {"IPython", "ipywidgets", "sklearn", "jaxtyping", "tqdm",     # heavy, or may be missing
-        "sacrebleu", "tokenizers", "gymnasium"}
+        "sacrebleu", "tokenizers", "gymnasium", "duckdb"}
 
 
 def name(path):

@@ -17,6 +17,7 @@ import torch
 
 from .counts import (
     END,
+    Level,
     Split,
     add_alpha,
     continuations,
@@ -110,7 +111,12 @@ class NGram(SequenceModel):
         forgets the former text. Raises ValueError for an empty corpus or an id outside the vocabulary.
         """
         text, age = join([x] if isinstance(x, Tensor) else x, self.vocab_size)
-        levels = count(text, age, self.n, self.vocab_size)
+        return self.take(count(text, age, self.n, self.vocab_size))
+
+    def take(self, levels: list[Level]) -> "NGram":
+        """Take counts made elsewhere, for k = 1 ... n: by `counts.count`, or by `bigcounts.count` on disk."""
+        if len(levels) != self.n:
+            raise ValueError(f"{len(levels)} levels of counts: an n-gram with n = {self.n} takes {self.n}")
         if self.interpolated:  # below the top: in how many ways a k-gram is entered, not how often it occurs
             levels = [level._replace(counts=level.left) for level in levels]
         self._weigh([level.keys for level in levels], [level.counts for level in levels])
