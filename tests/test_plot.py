@@ -51,6 +51,8 @@ def every(labels=("a", "b", "c")):
         "waterfall": plot.waterfall(values, labels, ALT),
         "heat": plot.heat(np.outer(values, -values), ALT, labels, labels),
         "strip": plot.strip(labels, ALT, values, np.outer(values, values - 0.5)),
+        "pictures": plot.pictures({labels[0]: np.eye(n, dtype=int), "shades": np.outer(values, values)}, ALT,
+                                  ["#ffffff", "#c0392b"]),
     }
 
 
@@ -297,3 +299,21 @@ def test_a_series_that_ends_in_zeros_has_its_name_at_its_last_place_on_a_log_axi
     falls = {"n-gram": [1.0, 0.5, 0.0, 0.0]}
     picture = plot.curves(falls, alt="A line that falls to zero and ends there.", log="y")
     assert "n-gram" in picture._repr_mimebundle_()["text/html"]
+
+
+# ---- pictures
+
+
+def test_pixels_have_the_colours_of_their_levels_and_a_blank_one_has_none():
+    svg = plot.pictures({"a": torch.tensor([[0, 1, 1], [-1, 0, 1]])}, ALT, ["#010101", "#020202"]).svg()
+    assert re.findall(r'd="([^"]*)" fill="(#\w+)"', svg) == [
+        ("M0 0h1v1h-1zM1 1h1v1h-1z", "#010101"), ("M1 0h2v1h-2zM2 1h1v1h-1z", "#020202")]  # fmt: skip
+
+
+def test_shades_go_from_nothing_to_the_most_and_pictures_keep_their_rows():
+    svg = plot.pictures({"x": torch.tensor([[0.0, 2.0], [4.0, 9.0]])}, ALT, most=4).svg()
+    assert re.findall(r'fill-opacity="([\d.]+)"', svg) == ["0.5", "1"]
+    rows = plot.pictures({"x": np.zeros((3, 2, 4)), "y": np.zeros((2, 2, 4))}, ALT).svg()
+    assert rows.count("<g ") == 5 and ">x</text>" in rows
+    with pytest.raises(ValueError, match=r"shapes \[\(3,\)\]"):
+        plot.pictures({"x": np.zeros(3)}, ALT)

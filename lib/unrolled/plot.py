@@ -17,8 +17,10 @@ from .blocks import bars, heat, waterfall
 from .looks import COLOURS, DOTS, GREY, LOOKS, house, label, look, picture, power, use
 from .picture import Picture, plain, ten
 from .strips import array, strip
+from .tiles import pictures
 
-__all__ = ["COLOURS", "LOOKS", "bars", "curves", "growth", "heat", "points", "strip", "use", "waterfall"]
+__all__ = ["COLOURS", "LOOKS", "bars", "curves", "growth", "heat", "pictures", "points", "strip", "use",
+           "waterfall"]
 
 Series = Mapping[str, Any]
 MOST = 400  # points of a line: more could not be told apart, and would make a page heavy
