@@ -4,7 +4,8 @@
 
 The data are the fixed binarised MNIST (train to learn, valid to choose the weights, test for the number that
 papers print), or the embedded digits or scenes. A run that was stopped goes on where it was, if it has the
-same --save. It runs where `runtime.device` says, so on a GPU where there is one.
+same --save. It runs where `runtime.device` says, so on a GPU where there is one. `trained()` is a model that
+such a run made on a CPU, in the minutes that its file names; chapter 9 and its live figure load it.
 
 Published, in nats per image on the test set of binarised MNIST (van den Oord et al. 2016, arXiv 1601.06759):
 PixelCNN 81.30, Row LSTM 80.54, Diagonal BiLSTM with one layer 80.75, with seven 79.20.
@@ -19,11 +20,12 @@ from pathlib import Path
 
 import torch
 
-from .. import images, records, runtime, scenes
+from .. import checkpoint, images, records, runtime, scenes
 from ..model import SequenceModel, parameter_count
 from ..pixelcnn import GatedPixelCNN, PixelCNN
 from ..pixelrnn import PixelDiagonalBiLSTM, PixelRowLSTM
 from ..precision import mixed
+from ..raster import PixelModel
 from ..schedule import cosine
 from ..shapes import Int, Tensor
 from ..train import fit
@@ -34,6 +36,7 @@ MODELS = {
     "row": PixelRowLSTM,
     "diagonal": PixelDiagonalBiLSTM,
 }
+TRAINED = Path(__file__).parent.parent / "live_models"
 PUBLISHED = {"pixelcnn": 81.30, "row": 80.54, "diagonal": 79.20}  # nats, binarised MNIST, test
 
 
@@ -64,12 +67,13 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=2e-3, help="peak of the learning rate; default: 2e-3")
     parser.add_argument("--mixed", action="store_true", help="bfloat16 products where the machine has them")
     parser.add_argument("--save", help="x.safetensors: where the training is kept, and taken up again")
+    parser.add_argument("--weights", help="x.safetensors: where the weights alone are written, in 16 bits")
     parser.add_argument("--out", help="x.json: where the result is written")
     return parser.parse_args(given)
 
 
-def train(a: argparse.Namespace) -> dict:
-    """One training; returns what it was and what came out."""
+def train(a: argparse.Namespace) -> tuple[PixelModel, dict]:
+    """One training: the model, and what it was and what came out."""
     runtime.start(a.seed)
     device = runtime.device()
     levels, (read, valid, test) = pictures(a.data)
@@ -80,8 +84,10 @@ def train(a: argparse.Namespace) -> dict:
     history = fit(model, mixed(batches) if a.mixed else batches, a.steps, valid=rows, path=a.save,
                   lr=cosine(a.lr, a.steps, warmup=min(200, a.steps // 10)))
     cost = {"cpu_seconds": time.process_time() - start, "wall_seconds": time.perf_counter() - wall}
+    if a.weights:  # what is measured is what will be kept
+        model.load_state_dict({name: t.half().float() for name, t in model.state_dict().items()})
     found = dict(zip(("test_nats", "standard_error"), nats(model, test[: a.test].to(device))))
-    return {
+    return model, {
         "command": "python -m unrolled.trainings.pixels", **vars(a), "parameters": parameter_count(model),
         "steps_done": len(history.losses), "device": records.device(), "date": time.strftime("%Y-%m-%d"),
         "torch": torch.__version__, **{name: round(seconds, 1) for name, seconds in cost.items()},
@@ -90,10 +96,22 @@ def train(a: argparse.Namespace) -> dict:
     }
 
 
+def trained(data: str = "scenes") -> tuple[PixelModel, dict]:
+    """The model of "scenes" or "mnist" that comes with the library, and the facts of its training."""
+    path = TRAINED / f"pixelcnn_{data}.safetensors"
+    tensors, facts = checkpoint.load(path)
+    levels, size = (2, (28, 28)) if data == "mnist" else (len(scenes.LEVELS), scenes.SIZE)
+    model = MODELS[facts["model"]](levels, size, facts["hidden"], facts["layers"])
+    checkpoint.fill(model, tensors, path, facts["architecture"])
+    return model.eval(), facts
+
+
 def main(given: Sequence[str] | None = None) -> dict:
     """Train as the command line says, print the result, and write it where --out says."""
     a = arguments(given)
-    result = train(a)
+    model, result = train(a)
+    if a.weights:
+        checkpoint.save(a.weights, model.half(), **result)
     text = json.dumps(result, indent=1)
     if a.out:
         Path(a.out).write_text(text + "\n", encoding="utf-8")
