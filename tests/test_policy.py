@@ -13,9 +13,8 @@ from unrolled.canvas import Canvas
 from unrolled.generate import generate, greedy, sample
 from unrolled.gru import GRUCore
 from unrolled.lstm import LSTMCore
-from unrolled.model import Core
 from unrolled.plays import learn, plays, standard
-from unrolled.policy import Policy, advantages, clipped, play, policy_gradient, returns_to_go
+from unrolled.policy import Memoryless, Policy, advantages, clipped, play, policy_gradient, returns_to_go
 from unrolled.runs import Run
 from unrolled.train import train
 from unrolled.worlds import TMaze
@@ -31,17 +30,6 @@ def drawer(core=LSTMCore, size=3):
     return Policy(core(5, 7), (2, size**2), nn.Linear(3 * size**2, 5))
 
 
-class Blind(Core):
-    """A core without memory: h is a function of what is read now."""
-
-    def __init__(self, inputs, hidden):
-        super().__init__()
-        self.inputs, self.hidden, self.W = inputs, hidden, nn.Linear(inputs, hidden)
-
-    def forward(self, a, state=None):
-        return torch.tanh(self.W(a)), state
-
-
 # ---- the law
 
 @pytest.mark.parametrize("core", [LSTMCore, GRUCore])
@@ -51,6 +39,13 @@ def test_reading_whole_or_in_pieces_gives_the_same_logits(core):
         out, state = policy(piece, state)
         logits.append(out)
     assert_close(torch.cat(logits, 1), policy(x)[0])
+
+
+def test_without_memory_only_what_is_seen_now_counts():
+    policy = Policy(Memoryless(4, 6), 3, 4)
+    one, other = (policy(torch.tensor([row]))[0][0, -1] for row in ([0, 2, 3], [1, 3, 3]))
+    assert_close(one, other)
+    assert policy(torch.empty(2, 0, dtype=torch.long))[1] is None
 
 
 def test_reading_nothing_changes_nothing():
@@ -269,7 +264,7 @@ def test_a_recurrent_policy_solves_the_maze():
 
 
 def test_a_policy_without_memory_does_not():
-    assert solved(Blind, 80) < 0.6
+    assert solved(Memoryless, 80) < 0.6
 
 
 def test_the_one_training_loop_trains_a_policy_and_learn_tells_the_score():

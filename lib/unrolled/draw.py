@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from math import cos, pi, sin
 from numbers import Real
 
+from .answers import encoder_decoder, four_shapes
 from .cells import lstm_cell
+from .deeds import acting
+from .dilations import dilated_stack
 from .messages import fading, message_back
 from .picture import Picture
 from .strips import sequence_kinds, table
@@ -32,7 +35,7 @@ from .strokes import (
 )
 
 __all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
-__all__ += ["sequence_kinds", "table"]
+__all__ += ["dilated_stack", "encoder_decoder", "four_shapes", "sequence_kinds", "table"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (

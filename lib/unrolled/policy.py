@@ -85,6 +85,19 @@ class Policy(SequenceModel):
         return logp, entropy, value
 
 
+class Memoryless(Core):
+    """A core that keeps nothing, h_t = tanh(W a_t + b): a policy on it acts by what it sees now only."""
+
+    def __init__(self, inputs: int, hidden: int):
+        super().__init__()
+        self.inputs, self.hidden = inputs, hidden
+        self.W = nn.Linear(inputs, hidden)
+
+    def forward(self, a: Float[Tensor, "B T D"], state: State = None) -> tuple[Float[Tensor, "B T H"], State]:
+        """h of each input alone; the state stays None."""
+        return torch.tanh(self.W(a)), state
+
+
 class Episode(NamedTuple):
     """What B players saw, did and got in T steps. After a player's end, `alive` is False and `reward` 0."""
 
