@@ -30,7 +30,11 @@ KINDS = ("Tim took the train", np.sin(np.arange(60.0)), np.eye(8), ["left", "up"
 def every(words=("one", "two", "three", "four")):
     p = np.full((len(words), len(words)), 1 / len(words))
     return {
+        "acting": draw.acting([(word, word) for word in words]),
+        "dilated_stack": draw.dilated_stack(),
+        "encoder_decoder": draw.encoder_decoder(words[:3], words[:3]),
         "fading": draw.fading(),
+        "four_shapes": draw.four_shapes(),
         "folded_unrolled": draw.folded_unrolled(words),
         "lstm_cell": draw.lstm_cell(),
         "message_back": draw.message_back(words),

@@ -35,7 +35,7 @@ from .strokes import (
 )
 
 __all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
-__all__ += ["dilated_stack", "encoder_decoder", "four_shapes", "sequence_kinds", "table"]
+__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "sequence_kinds", "table"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (
