@@ -38,6 +38,7 @@ from . import (
     vanishing_growth,
     vanishing_matrices,
     wavenet,
+    wavenet_floor,
     wavenet_layers,
     wishlist,
     wishlist_gradients,
@@ -54,7 +55,7 @@ _CHAPTERS = (
     (lstm, lstm_path),
     (generation, generation_search),
     (pixels, pixels_far),
-    (wavenet, wavenet_layers),
+    (wavenet, wavenet_layers, wavenet_floor),
     (policies, policies_actions),
 )
 
