@@ -37,6 +37,7 @@ def every(words=("one", "two", "three", "four")):
         "four_shapes": draw.four_shapes(),
         "folded_unrolled": draw.folded_unrolled(words),
         "lstm_cell": draw.lstm_cell(),
+        "looks": draw.looks(words, {words[0]: (0, p[0])}, "Arcs from the first word to all the others."),
         "message_back": draw.message_back(words),
         "ngram_window": draw.ngram_window(words, min(3, len(words))),
         "f_and_g": draw.f_and_g(words),

@@ -10,6 +10,7 @@ from math import cos, pi, sin
 from numbers import Real
 
 from .answers import encoder_decoder, four_shapes
+from .arcs import looks
 from .cells import lstm_cell
 from .deeds import acting
 from .dilations import dilated_stack
@@ -35,7 +36,7 @@ from .strokes import (
 )
 
 __all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
-__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "sequence_kinds", "table"]
+__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "looks", "sequence_kinds", "table"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (
