@@ -44,6 +44,7 @@ def every(words=("one", "two", "three", "four")):
         "chain_rule": draw.chain_rule(words),
         "sequence_kinds": draw.sequence_kinds("".join(words), *KINDS[1:3], list(words)),
         "table": draw.table(p, words),
+        "writing": draw.writing(words[0], words[1:3]),
     }
 
 

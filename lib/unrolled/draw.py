@@ -36,7 +36,7 @@ from .strokes import (
 )
 
 __all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
-__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "looks", "sequence_kinds", "table"]
+__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "looks", "sequence_kinds", "table", "writing"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (
@@ -95,6 +95,33 @@ def _unrolling(start: Real, end: Real) -> str:
         coils.append((end - 44 - (end - start - 132) * left + r * sin(turn), 122 + r * cos(turn) - r))
     pulled = line(coils, **BLUE, stroke_opacity=0.65, stroke_linecap="round") + _state(end - 46, end - 25)
     return element("path", d=loop, **BLUE) + back + math(start + 56, 82, "W_h", 15) + pulled
+
+
+def writing(given: str = "modeling", written: Sequence[str] = WORDS[1:4], alt: str = "") -> Picture:
+    """A network that writes: what it chooses at each step is what it reads at the next (G2)."""
+    words = [given, *written]
+    gap = max(124, *(width(w, 16) + 30 for w in words))
+    xs = [44 + gap * t for t in range(len(words))]
+    drawn = [_cell(x, f"x_{t + 1}", f"h_{t + 1}", t + 1) for t, x in enumerate(xs)]
+    drawn += [text(x, 234, word, 16) for x, word in zip(xs, words)]
+    for left, right in zip(xs, xs[1:]):
+        drawn.append(_state(left + 26, right - 25))
+        drawn.append(_fed_back(left + 28, right - 19))
+    drawn.append(text(xs[-1] + 62, 122, "⋯", 20))
+    drawn += [text(x, 254, what, 13) for x, what in zip(xs, ("given", "written"))]
+    alt = alt or (
+        f"A recurrent network that was given the word {given} and writes {len(written)} more: from each "
+        "distribution an arrow leads to the next input."
+    )
+    return Picture("".join(drawn), (xs[-1] + 84, 266), alt)
+
+
+def _fed_back(start: Real, end: Real) -> str:
+    """From a distribution down to the next input."""
+    far = end - start
+    way = f"M{start} 36C{start + 0.75 * far} 36 {start + 0.3 * far} 200 {end - 8} 200"
+    down = element("path", d=way, fill="none", stroke=colour("accent"), stroke_width=2.2)
+    return down + arrow((end - 9, 200), (end, 200), ink=colour("accent"), width=2.2)
 
 
 def ngram_window(words: Sequence[str] = WORDS, n: int = 3, alt: str = "") -> Picture:

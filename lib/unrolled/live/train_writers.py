@@ -1,0 +1,61 @@
+"""Train the writers of chapter 8: `python -m unrolled.live.train_writers lstm` (or gru), about three minutes.
+
+The stories are those of `train_rnn`. Each row of a batch begins where a story begins, with an empty state, as
+writing does later. The weights go to `live_models/`, rounded to 16 bits as the page has them, with the facts
+of the training beside them.
+"""
+
+import argparse
+import platform
+import time
+
+import torch
+
+from .. import stories
+from ..checkpoint import save
+from ..evaluate import Score, evaluate
+from ..model import CoreModel
+from ..schedule import cosine
+from ..train import fit
+from ..vocab import Vocab
+from .sampler import EMBED, KINDS, TRAINED
+from .train_wishes import beginnings
+
+STEPS = {"lstm": 7000, "gru": 5000}  # as many as three minutes of one core allow
+
+
+def train(kind: str, hidden: int, steps: int, count: int, seed: int) -> tuple[CoreModel, Vocab, Score, dict]:
+    """A trained network, its symbols, its score on stories that it never saw, and what it cost."""
+    torch.manual_seed(seed)
+    text, fresh = ("\n" + stories.text(n, seed + i) for i, n in enumerate((count, count // 50), start=1))
+    vocab = Vocab.chars(text + fresh)  # a rare capital may be in one of them only
+    x, valid = vocab.encode(text), vocab.encode(fresh)
+    model, start = KINDS[kind](len(vocab), hidden, embed=EMBED, fused=True), time.process_time()
+    fit(model, beginnings(x, length=200, batch=16), steps, lr=cosine(5e-3, steps))
+    seconds = time.process_time() - start
+    model.load_state_dict({name: t.half().float() for name, t in model.state_dict().items()})
+    score = evaluate(model, valid, floor=stories.floor(fresh[1:]))
+    facts = {"steps": steps, "stories": count, "seed": seed, "seconds": round(seconds)}
+    return model, vocab, score, facts
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command: train, say how good it is, save. `arguments` are those of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kind", choices=KINDS, help="the cell")
+    parser.add_argument("--hidden", type=int, default=96, help="numbers in the state")
+    parser.add_argument("--steps", type=int, help="updates; as many as three minutes allow if left out")
+    parser.add_argument("--stories", type=int, default=10000, help="stories to train on")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="where the checkpoint goes")
+    o = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    model, vocab, score, facts = train(o.kind, o.hidden, o.steps or STEPS[o.kind], o.stories, o.seed)
+    print(score)
+    facts |= {"device": f"cpu, one thread, {platform.machine()}", "bits": score.bits, "floor": score.floor}
+    command = f"python -m unrolled.live.train_writers {o.kind}"
+    save(o.out or TRAINED[o.kind], model.half(), vocab, command=command, **facts)
+
+
+if __name__ == "__main__":
+    main()
