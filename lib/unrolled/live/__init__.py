@@ -7,6 +7,8 @@
     live.bptt()     one weight over ten steps: which of them hear of the mistake at the end
     live.vanishing()    one number over a hundred steps: its state, and its gradient
     live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
+    live.pixels()   draw a few pixels, and a trained network finishes the picture, doubt beside it
+    live.wavenet()  what a dilated stack sees, and a trained WaveNet that sings in the page
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
 in Colab, and that says the same in words where no script runs. `page` explains how.
@@ -28,7 +30,9 @@ from .bptt import bptt as bptt
 from .lstm import lstm as lstm
 from .order import order as order
 from .page import Figure, element, snapshot
+from .pixels import pixels as pixels
 from .vanishing import vanishing as vanishing
+from .wavenet import wavenet as wavenet
 from .wishes import wishes as wishes
 
 TRAINED = Path(__file__).parent.parent / "live_models" / "rnn_stories.safetensors"
