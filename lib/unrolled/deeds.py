@@ -18,7 +18,7 @@ def acting(steps: Sequence[tuple[str, str]] = STEPS, alt: str = "") -> Picture:
         drawn.append(arrow((left + 24, 132), (right - 25, 132), ink=colour("h"), width=3))
         drawn.append(_through_the_world(left, right))
     alt = alt or (
-        f"A policy unrolled over {len(steps)} steps: a state from each observation, an action from each state. "
+        f"A policy unrolled over {len(steps)} steps: a state from each observation, an action from each. "
         "A dashed arrow leads from each action to what is seen next."
     )
     desc = "; then ".join(f"it sees {seen} and does {done}" for seen, done in steps) + "."

@@ -12,6 +12,7 @@ import torch
 from .generate import sample
 from .model import reading
 from .policy import Episode, Policy, advantages, clipped, play
+from .runs import Rate
 from .shapes import Bool, Float, Tensor
 from .train import train
 
@@ -110,7 +111,7 @@ class Progress(NamedTuple):
     seconds: float
 
 
-def learn(policy: Policy, source: plays, lr: float | int = 3e-3, **settings: Any) -> Iterator[Progress]:
+def learn(policy: Policy, source: plays, lr: Rate = 3e-3, **settings: Any) -> Iterator[Progress]:
     """Play and learn, update by update, and tell how it goes; it goes on as long as you ask for it.
 
     It is `train.train`, which takes the `settings`, and the score beside it.

@@ -184,7 +184,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default: {default}")
     parser.add_argument("--grow", type=float, default=1.5, help="how much longer a mastered corridor becomes")
     parser.add_argument("--lr", type=float, default=1e-2, help="learning rate; default: 1e-2")
-    parser.add_argument("--seconds", type=float, default=180.0, help="of the processor; of the clock on a GPU")
+    parser.add_argument("--seconds", type=float, default=180.0, help="of the processor; with a GPU by clock")
     parser.add_argument("--table", action="store_true", help="train all cores, and write the book's record")
     parser.add_argument("--save", help="x.safetensors: where the training is kept, and taken up again")
     parser.add_argument("--out", help="x.json: where the result is written; of a table, its policies")

@@ -3,7 +3,8 @@
 Each drawing of `canvas.Canvas` is a few strokes by chance, and the policy has as many actions as were needed
 to make it. It is built as AlphaStar is, in small: an encoder for the two pictures, one for the pen, an LSTM,
 and two heads, of which the second hears what the first one chose. It learns by PPO alone: nobody shows it
-how to draw. Chapter 13 loads the result, with 16 bits a weight.
+how to draw. Chapter 13 loads the result, with 16 bits a weight. With `--memoryless` another one is trained
+without an LSTM, and the record `painter_memory` compares them.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import records, runtime
@@ -22,7 +24,7 @@ from ..generate import greedy
 from ..lstm import LSTMCore
 from ..model import parameter_count, reading
 from ..plays import learn, plays
-from ..policy import Policy, play
+from ..policy import Memoryless, Policy, play
 from ..shapes import Float, Tensor
 
 COMMAND = "python -m unrolled.trainings.painter"
@@ -46,9 +48,10 @@ class Eyes(nn.Module):
         return (self.whole(seen.view(*x.shape[:2], -1)) + self.pen(pen)).relu()
 
 
-def fresh(size: int, hidden: int) -> Policy:
+def fresh(size: int, hidden: int, memory: bool = True) -> Policy:
     """A painter that has never drawn: Eyes, an LSTM, and the heads for the pen and for the place."""
-    return Policy(LSTMCore(hidden, hidden, fused=True), (2, size**2), Eyes(size, hidden))
+    core = LSTMCore(hidden, hidden, fused=True) if memory else Memoryless(hidden, hidden)
+    return Policy(core, (2, size**2), Eyes(size, hidden))
 
 
 def likeness(policy: Policy, size: int, limit: int, n: int = 500, seed: int = 1) -> float:
@@ -57,10 +60,22 @@ def likeness(policy: Policy, size: int, limit: int, n: int = 500, seed: int = 1)
         return play(policy, Canvas(size, n, limit), greedy, seed).reward.sum(1).mean().item()
 
 
+@torch.no_grad()
+def forgetful(policy: Policy, size: int, limit: int, n: int = 500, seed: int = 1) -> float:
+    """The same for a painter whose state is thrown away before each stroke."""
+    world, total = Canvas(size, n, limit), 0.0
+    x, _ = world.reset(seed)
+    for _ in range(limit):
+        h, _ = policy.read(x[:, None])
+        x, reward, *_ = world.step(policy.choose(h[:, -1], greedy))
+        total += reward.mean().item()
+    return total
+
+
 def train(a: argparse.Namespace) -> tuple[Policy, dict[str, Any]]:
     """Play and learn so many updates, with ever smaller steps; the painter, and how it went."""
     runtime.start(a.seed)
-    policy, start, course = fresh(a.size, a.hidden), time.process_time(), []
+    policy, start, course = fresh(a.size, a.hidden, not a.memoryless), time.process_time(), []
     before = likeness(policy, a.size, a.limit)
     source = plays(policy, Canvas(a.size, a.batch, a.limit), gamma=1, entropy=0.005)
     for step in islice(learn(policy, source, lambda i: a.lr * max(0.05, 1 - i / a.updates)), a.updates):
@@ -83,6 +98,20 @@ def trained(path: str | Path = TRAINED) -> tuple[Policy, dict[str, Any]]:
     return policy.eval(), facts
 
 
+def compared(a: argparse.Namespace) -> list[list[Any]]:
+    """The book's painter, the same without its state, and one that was trained without any."""
+    policy, facts = trained()
+    size, limit, updates = (facts[k] for k in ("size", "limit", "updates"))
+    alike = {k: facts[k] for k in ("size", "limit", "hidden", "batch")}
+    other, _ = train(argparse.Namespace(**vars(a) | alike))
+    return [
+        ["LSTM", parameter_count(policy), updates, likeness(policy, size, limit)],
+        ["LSTM, its state thrown away before each stroke", parameter_count(policy), updates,
+         forgetful(policy, size, limit)],
+        ["memoryless from the start", parameter_count(other), a.updates, likeness(other, size, limit)],
+    ]  # fmt: skip
+
+
 def main(given: Sequence[str] | None = None) -> dict[str, Any]:
     """The command: learn, say how good it is, save."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
@@ -91,7 +120,12 @@ def main(given: Sequence[str] | None = None) -> dict[str, Any]:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default: {default}")
     parser.add_argument("--lr", type=float, default=3e-3, help="learning rate at first; default: 3e-3")
     parser.add_argument("--out", default=str(TRAINED), help="where the painter goes")
+    parser.add_argument("--memoryless", action="store_true", help="compare with one without memory: a record")
     a = parser.parse_args(given)
+    if a.memoryless:
+        columns = ["painter", "parameters", "updates", "likeness to 500 new drawings"]
+        title, said = "What a painter's memory is worth", f"{COMMAND} --memoryless"
+        return records.make("painter_memory", title, columns, lambda _: compared(a), said, a.seed)._asdict()
     policy, facts = train(a)
     save(a.out, policy.half(), command=COMMAND, **facts)
     print(f"likeness to 500 new drawings: {facts['before']:.3f} before, {facts['likeness']:.3f} after")
