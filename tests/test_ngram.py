@@ -329,7 +329,9 @@ def test_a_vocabulary_as_large_as_a_dictionary_does_not_overflow():
 @pytest.mark.parametrize("wrong", [4, -1])
 def test_an_id_outside_the_vocabulary_is_named(wrong):
     model = NGram(2, 4).fit(long([0, 1]))
-    for call in (model, model.log2_prob, lambda x: model.fit(x[0])):
+    with pytest.raises(ValueError, match=f"ids from .*{wrong}.*0 to 3"):
+        model(long([[0, wrong]]))
+    for call in (model.log2_prob, lambda x: model.fit(x[0])):
         with pytest.raises(ValueError, match=f"token id {wrong}.*0 to 3"):
             call(long([[0, wrong]]))
 

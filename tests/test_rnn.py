@@ -96,9 +96,11 @@ def test_an_empty_piece_changes_nothing():
 
 def test_bad_ids_and_states_are_named(unchecked):
     model = RNN(V, H)
-    with pytest.raises(ValueError, match="ids from -1 to 9: this RNN knows 0 to 6"):
+    with pytest.raises(ValueError, match="ids from -1 to 9: this model knows 0 to 6"):
         model(torch.tensor([[9, -1]]))
-    with pytest.raises(ValueError, match=r"state has shape \(1, 5\): expected \(B, H\) = \(2, 5\)"):
+    with pytest.raises(ValueError, match="state was made for 1 rows: x has 2"):
         model(torch.zeros(2, 3, dtype=torch.long), torch.zeros(1, H))
+    with pytest.raises(ValueError, match=r"state has shape \(2, 6\): expected \(B, H\) = \(2, 5\)"):
+        model(torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, H + 1))
     with pytest.raises(ValueError, match="at least 1"):
         RNN(0, 5)

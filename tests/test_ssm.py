@@ -257,5 +257,5 @@ def test_bad_sizes_and_states_are_named(unchecked):
     with pytest.raises(ValueError, match="hidden is 5: Diagonal pairs its numbers"):
         SSMCore(3, 5, recurrent=Diagonal)
     core = SSMCore(3, H)
-    with pytest.raises(ValueError, match=r"and \(1, 2, 3, 6\): expected \(B, L, H\) = \(2, 2, 6\)"):
-        core(torch.zeros(2, 1, 3), SSMState(torch.zeros(1, 2, H), torch.zeros(1, 2, 3, H)))
+    with pytest.raises(ValueError, match=r"and \(2, 1, 3, 6\): expected \(B, L, H\) = \(2, 2, 6\)"):
+        core(torch.zeros(2, 1, 3), SSMState(torch.zeros(2, 1, H), torch.zeros(2, 1, 3, H)))

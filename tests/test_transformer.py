@@ -284,7 +284,7 @@ def test_without_a_context_there_is_no_end(positions):
 def test_the_state_must_fit(unchecked):
     model, x = tiny(), torch.zeros(2, 3, dtype=torch.long)
     _, state = model(x)
-    with pytest.raises(ValueError, match="2 layers and 2 rows: expected 2 layers and 1 rows"):
+    with pytest.raises(ValueError, match="state was made for 2 rows: x has 1"):
         model(x[:1], state)
     with pytest.raises(ValueError, match="ids from 0 to 11: this model knows 0 to 10"):
         model(torch.tensor([[0, V]]))
@@ -415,7 +415,7 @@ def test_bad_sources_are_named(unchecked):
             model.start(source, lengths)
     with pytest.raises(ValueError, match="begin with state = model.start"):
         model(x)
-    with pytest.raises(ValueError, match="3 rows: expected 2 layers and 1 rows"):
+    with pytest.raises(ValueError, match="state was made for 3 rows: x has 1"):
         model(x[:1], model.start(SOURCE))
     with pytest.raises(ValueError, match="even width"):
         EncoderDecoder(7, V, 15, 1, 3)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import SequenceModel
+from .model import SequenceModel, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 
 
@@ -36,11 +36,8 @@ class Bag(SequenceModel):
         self, x: Int[Tensor, "B T"], state: Float[Tensor, "B H"] | None = None
     ) -> Float[Tensor, "B T H"]:
         """h_t after each token of x: the running sum, starting from `state` (None: zeros)."""
-        if x.is_floating_point() or x.ndim != 2:
-            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}: pass whole numbers of shape (B, T)")
-        if x.numel() and not 0 <= x.min() <= x.max() < self.vocab_size:
-            low, high, V = int(x.min()), int(x.max()), self.vocab_size
-            raise ValueError(f"x holds ids from {low} to {high}: this Bag knows 0 to {V - 1}")
+        check_tokens(x, self.vocab_size)
+        check_state(state, Tensor, len(x))
         h = F.embedding(x, self.W_x.T).cumsum(1)  # the column of W_x for each token, added up over time
         return h if state is None else h + state[:, None]
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from .shapes import Float, Int, Tensor
 
@@ -86,6 +86,8 @@ def check_tokens(x: Tensor, vocab_size: int) -> None:
 
     The range is looked at on the CPU only: on a GPU the look would cost a wait at every step.
     """
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x is a {type(x).__name__}: pass a tensor of whole numbers of shape (B, T)")
     if x.is_floating_point() or x.dtype == torch.bool or x.ndim != 2:
         raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}: pass whole numbers of shape (B, T)")
     if x.device.type != "cpu" or not x.numel():
@@ -93,6 +95,19 @@ def check_tokens(x: Tensor, vocab_size: int) -> None:
     low, high = (int(end) for end in x.aminmax())
     if low < 0 or high >= vocab_size:
         raise ValueError(f"x holds ids from {low} to {high}: this model knows 0 to {vocab_size - 1}")
+
+
+def check_state(state: State, kind: type, rows: int) -> None:
+    """Raise a ValueError unless the state is None or of this kind, each of its tensors with so many rows.
+
+    A state of one row would fit any batch by broadcasting: all rows would go on with the same past.
+    """
+    if state is not None and not isinstance(state, kind):
+        raise ValueError(f"state is a {type(state).__name__}: expected a {kind.__name__} as this model "
+                         "returns it, or None")
+    for part in tree_leaves(state):
+        if isinstance(part, Tensor) and part.ndim and len(part) != rows:
+            raise ValueError(f"state was made for {len(part)} rows: x has {rows}")
 
 
 def nll(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Float[Tensor, ""]:

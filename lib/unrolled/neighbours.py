@@ -8,7 +8,7 @@ were read already. Like an n-gram it sees no further, and the contexts that it m
 import torch
 import torch.nn.functional as F
 
-from .model import SequenceModel, check_tokens
+from .model import SequenceModel, check_state, check_tokens
 from .raster import check_picture, check_room
 from .shapes import Float, Int, Tensor
 
@@ -74,6 +74,7 @@ class Neighbours(SequenceModel):
     ) -> tuple[Float[Tensor, "B T V"], Int[Tensor, "B t2"] | None]:
         """Logits (B, T, V) for the pixel after each symbol; the state is the picture so far."""
         check_tokens(x, self.vocab_size)
+        check_state(state, Tensor, len(x))
         if not len(self.keys):
             raise RuntimeError("this table has counted nothing yet: call fit(x)")
         seen = x if state is None else torch.cat([state, x], 1)

@@ -29,7 +29,7 @@ from .counts import (
     three_discounts,
     tokens,
 )
-from .model import SequenceModel
+from .model import SequenceModel, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 
 SMOOTHINGS = ("none", "add_alpha", "kneser_ney", "modified_kneser_ney")
@@ -145,6 +145,8 @@ class NGram(SequenceModel):
         self, x: Int[Tensor, "B T"], state: Int[Tensor, "B S"] | None = None
     ) -> tuple[Float[Tensor, "B T V"], Int[Tensor, "B R"]]:
         """Log-probabilities of the token after each of x, and the last n - 1 tokens (fewer at the start)."""
+        check_tokens(x, self.vocab_size)
+        check_state(state, Tensor, len(x))
         past = x if state is None else torch.cat([state, x], dim=1)
         ids = self._ids(past)
         (B, T), V = x.shape, self.vocab_size

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import Core, SequenceModel, State, check_tokens
+from .model import Core, SequenceModel, State, check_state, check_tokens
 from .orders import Order
 from .raster import Below, Conv, Left, Look, PixelModel, Pixels, check_picture, check_room
 from .shapes import Float, Int, Tensor
@@ -235,6 +235,7 @@ class PixelWalk(SequenceModel):
     def forward(self, x: Int[Tensor, "B T"], state: State = None) -> tuple[Float[Tensor, "B T V"], State]:
         """Logits (B, T, V) for the pixel after each symbol, -inf for start; the state is a Walk."""
         check_tokens(x, self.vocab_size)
+        check_state(state, Walk, len(x))
         seen, core = state or (x[:, :0], None)
         check_room(seen.shape[1] + x.shape[1], self.size)
         places = self.places[seen.shape[1] : seen.shape[1] + x.shape[1]]

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import SequenceModel, State, check_tokens
+from .model import SequenceModel, State, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 
 
@@ -182,6 +182,7 @@ class PixelModel(SequenceModel):
     def forward(self, x: Int[Tensor, "B T"], state: State = None) -> tuple[Float[Tensor, "B T V"], State]:
         """Logits (B, T, V) for the pixel after each symbol, -inf for start; the state is a Picture."""
         check_tokens(x, self.vocab_size)
+        check_state(state, Picture, len(x))
         seen, layers = state or (x[:, :0], (None,) * (len(self.layers) + 1))
         check_room(seen.shape[1] + x.shape[1], self.size)
         logits = [self.head[-1].bias.new_zeros(len(x), 0, self.levels)]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import SequenceModel
+from .model import SequenceModel, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 
 
@@ -62,13 +62,8 @@ class RNN(SequenceModel):
 
     def inputs(self, x: Int[Tensor, "B T"]) -> Float[Tensor, "B T H"]:
         """W_x x_t + b_h for all t at once: the half of the update that need not wait for the state."""
-        if x.is_floating_point() or x.ndim != 2:
-            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}: pass whole numbers of shape (B, T)")
-        try:
-            a = F.embedding(x, self.W_x.T)  # the column of W_x for each symbol
-        except IndexError:
-            low, high, V = int(x.min()), int(x.max()), self.vocab_size
-            raise ValueError(f"x holds ids from {low} to {high}: this RNN knows 0 to {V - 1}") from None
+        check_tokens(x, self.vocab_size)
+        a = F.embedding(x, self.W_x.T)  # the column of W_x for each symbol
         return a if self.b_h is None else a + self.b_h
 
     def states(
@@ -76,6 +71,7 @@ class RNN(SequenceModel):
     ) -> Float[Tensor, "B T H"]:
         """h_t after each token of x, starting from `state` (None: zeros)."""
         a = self.inputs(x)
+        check_state(state, Tensor, len(x))
         h = a.new_zeros(len(x), self.hidden) if state is None else state
         if h.shape != (len(x), self.hidden):
             raise ValueError(f"state has shape {tuple(h.shape)}: expected (B, H) = {(len(x), self.hidden)}")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .model import SequenceModel, check_tokens
+from .model import SequenceModel, check_state, check_tokens
 from .raster import check_room
 from .shapes import Float, Int, Tensor
 
@@ -104,6 +104,7 @@ class Oracle(SequenceModel):
     ) -> tuple[Float[Tensor, "B T V"], Belief | None]:
         """Logits (B, T, V), logarithms of probabilities, -inf for start; the state is a Belief."""
         check_tokens(x, self.vocab_size)
+        check_state(state, Belief, len(x))
         seen, scene = state or (x[:, :0], self.prior.expand(len(x), -1))
         check_room(seen.shape[1] + x.shape[1], self.size)
         logits = [self.prior.new_zeros(len(x), 0, len(LEVELS))]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .model import Core, CoreModel
+from .model import Core, CoreModel, check_state
 from .scan import scan
 from .shapes import Float, Tensor
 
@@ -154,6 +154,7 @@ class SSMCore(Core):
     def _past(self, x: Float[Tensor, "B T H"], state: SSMState | None) -> SSMState:
         """The state, or zeros for None; h is kept in float32 at least, as small steps add up in it."""
         B, L, H = len(x), len(self.blocks), self.hidden
+        check_state(state, SSMState, B)
         if state is None:
             h = x.new_zeros(B, L, H, dtype=torch.promote_types(x.dtype, torch.float32))
             return SSMState(h, x.new_zeros(B, L, 3, H))

@@ -15,7 +15,7 @@ import torch
 
 from . import stories_grammar as wording
 from .grammar import END, Belief, Grammar
-from .model import SequenceModel, State
+from .model import SequenceModel, State, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 from .vocab import UNKNOWN, WORD, Vocab
 
@@ -99,6 +99,10 @@ class Oracle(SequenceModel):
 
     def forward(self, x: Int[Tensor, "B T"], state: State = None) -> tuple[Float[Tensor, "B T V"], State]:
         """Score the symbol after each of x; a state is a tuple with the belief of each row."""
+        check_tokens(x, self.vocab_size)
+        check_state(state, tuple, len(x))
+        if state and len(state) != len(x):
+            raise ValueError(f"state was made for {len(state)} rows: x has {len(x)}")
         beliefs = list(state or [{self.grammar.start: 1.0}] * len(x))
         logits = torch.full((*x.shape, self.vocab_size), -math.inf)
         for b, row in enumerate(x.tolist()):

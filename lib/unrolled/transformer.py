@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import Core, CoreModel, State, check_tokens
+from .model import Core, CoreModel, State, check_state, check_tokens
 from .positions import angles, rotate, sinusoids, times
 from .shapes import Bool, Float, Int, Tensor
 
@@ -227,9 +227,11 @@ class Transformer(CoreModel):
 
 def check_room(a: Tensor, state: State, blocks: nn.ModuleList, context: int | None) -> None:
     """Raise a ValueError unless the state fits the layers and a, and has room for a in the context."""
-    if state is not None and (len(state), len(state[0].k)) != (len(blocks), len(a)):
-        raise ValueError(f"state has {len(state)} layers and {len(state[0].k)} rows: "
-                         f"expected {len(blocks)} layers and {len(a)} rows, as x has")  # fmt: skip
+    check_state(state, tuple, len(a))
+    if not all(isinstance(cache, Cache) for cache in state or ()):
+        raise ValueError("state holds no caches: expected what a transformer returned, or None")
+    if state is not None and len(state) != len(blocks):
+        raise ValueError(f"state has {len(state)} layers: this model has {len(blocks)}")
     if context is not None and length(state) + a.shape[1] > context:
         raise ValueError(f"{length(state)} elements were read and x brings {a.shape[1]} more: this model has "
                          f"{context} positions (context). Begin anew, or make one with more")  # fmt: skip

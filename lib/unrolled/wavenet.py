@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .model import Core, SequenceModel, State, check_tokens
+from .model import Core, SequenceModel, State, check_state, check_tokens
 from .shapes import Float, Int, Tensor
 
 DOUBLING = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # one stack of the paper
@@ -100,9 +100,8 @@ class WaveNetCore(Core):
         self, a: Float[Tensor, "B T D"], state: Queues | None = None
     ) -> tuple[Float[Tensor, "B T H"], Queues]:
         """h (B, T, H) after each vector of a, and the last inputs of each layer."""
+        check_state(state, Queues, len(a))
         state = self._blank(a) if state is None else state
-        if len(state.condition) != len(a):
-            raise ValueError(f"state was made for {len(state.condition)} rows: x has {len(a)}")
         x, zs, pasts = a, [], []
         for i, (past, c) in enumerate(zip(state.pasts, state.condition.unbind(1))):
             x = x + self.W_r[i - 1](zs[-1]) if i else x
