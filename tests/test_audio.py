@@ -32,6 +32,13 @@ def test_mu_law_by_hand():
     assert_allclose(mu_decode([0, 255]), [-1, 1])
 
 
+def test_the_curve_of_mu_law_is_odd_rises_from_end_to_end_and_is_steep_in_silence():
+    bent = audio.bend(LINE, 255)
+    assert_allclose(bent, -bent[::-1], atol=1e-12)
+    assert (np.diff(bent) > 0).all() and bent[0] == -1 and bent[-1] == 1
+    assert audio.bend(np.array([1e-6]), 255) == pytest.approx(1e-6 * 255 / math.log(256), rel=1e-3)
+
+
 @pytest.mark.parametrize("levels", [256, 16, 2])
 def test_mu_law_loses_no_more_than_half_a_step(levels):
     mu = levels - 1

@@ -30,6 +30,11 @@ from .voices import vowel as vowel
 SPEAKERS = ("george", "jackson", "nicolas", "theo", "yweweler")  # of the spoken digits
 
 
+def bend(x: np.ndarray, mu: int) -> np.ndarray:
+    """A wave from -1 to 1, bent so that its quiet part gets more of the room: the curve of mu-law."""
+    return np.sign(x) * np.log1p(mu * np.abs(x)) / math.log1p(mu)
+
+
 def mu_encode(wave: Any, levels: int = 256) -> np.ndarray | Tensor:
     """A wave as whole numbers 0 to levels - 1, in finer steps where it is quiet: mu-law, the curve of G.711.
 
@@ -39,8 +44,7 @@ def mu_encode(wave: Any, levels: int = 256) -> np.ndarray | Tensor:
     if isinstance(wave, Tensor):
         return torch.from_numpy(mu_encode(wave.detach().cpu().double().numpy(), levels)).to(wave.device)
     mu, x = _mu(levels), np.clip(_finite("wave", wave), -1, 1)
-    bent = np.sign(x) * np.log1p(mu * np.abs(x)) / math.log1p(mu)
-    return np.floor(mu * (1 + bent) / 2 + 0.5).astype(np.int64)
+    return np.floor(mu * (1 + bend(x, mu)) / 2 + 0.5).astype(np.int64)
 
 
 def mu_decode(ids: Any, levels: int = 256) -> np.ndarray | Tensor:
