@@ -28,7 +28,8 @@ def test_the_eyes_see_sheet_and_target_and_pen():
 def test_the_painter_copies_new_drawings_much_better_than_a_fresh_one(book):
     policy, facts = book
     new = painter.fresh(facts["size"], facts["hidden"])
-    now, fresh = (painter.likeness(who, facts["size"], facts["limit"], n=200, seed=77) for who in (policy, new))
+    size, limit = facts["size"], facts["limit"]
+    now, fresh = (painter.likeness(who, size, limit, n=200, seed=77) for who in (policy, new))
     assert now > 0.75 > 0.5 > fresh and now == pytest.approx(facts["likeness"], abs=0.04)
 
 

@@ -9,6 +9,8 @@
     live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
     live.pixels()   draw a few pixels, and a trained network finishes the picture, doubt beside it
     live.wavenet()  what a dilated stack sees, and a trained WaveNet that sings in the page
+    live.probe()    two networks read your brackets: what a probe, or a single unit, makes of them
+    live.maze()     a policy with memory and one without walk a maze; walk it yourself
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
 in Colab, and that says the same in words where no script runs. `page` explains how.
@@ -28,9 +30,11 @@ from ..shapes import Float, Tensor
 from ..vocab import Vocab
 from .bptt import bptt as bptt
 from .lstm import lstm as lstm
+from .maze import maze as maze
 from .order import order as order
 from .page import Figure, element, snapshot
 from .pixels import pixels as pixels
+from .probe import probe as probe
 from .vanishing import vanishing as vanishing
 from .wavenet import wavenet as wavenet
 from .wishes import wishes as wishes
