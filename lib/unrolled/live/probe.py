@@ -27,7 +27,7 @@ def probe(text: str = "([()][(", unit: int | None = None) -> Figure:
     to say whether the innermost open bracket is round (lecture O2, O4).
     """
     if set(text) - set("()[]") or not 0 < len(text) <= MOST or unit is not None and not 0 <= unit < HIDDEN:
-        raise ValueError(f"text is {text!r}, unit {unit}: expected up to {MOST} of ()[], and 0 to {HIDDEN - 1}")
+        raise ValueError(f"text {text!r}, unit {unit}: expected up to {MOST} of ()[], 0 to {HIDDEN - 1}")
     nets = [net(name) for name in "ab"]
     (one, at_a), (two, at_b) = ((abs(r).max().item(), int(abs(r).argmax())) for _, _, r in nets)
     words = (
