@@ -154,6 +154,7 @@ def test_reading_both_ways_every_place_knows_the_whole_source():
     assert (encoder(source, torch.tensor([S]))[0] != before).any(-1).all()
 
 
+@pytest.mark.claim("Q1")
 def test_the_decoders_first_state_is_the_encoders_last():
     encoder, decoder, source = Encoder(V, GRUCore(D, H)), GRUCore(D, H), torch.randint(V, (2, S))
     assert Seq2Seq(encoder, V, decoder).start(source).equal(encoder.core(encoder.embed(source))[1])
@@ -434,6 +435,7 @@ def share_right(model, rows, targets):
     return sum(right) / len(right)
 
 
+@pytest.mark.claim("Q3")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_one_class_learns_all_shapes(shape):
     rule, low, high, steps = SHAPES[shape]
