@@ -1,8 +1,11 @@
 """The painter of the book: its eyes, its training, and what its drawings are like (A2, A3)."""
 
+import argparse
+
 import pytest
 import torch
 from torch.testing import assert_close
+from unrolled import records
 from unrolled.canvas import Canvas
 from unrolled.trainings import painter
 
@@ -50,6 +53,19 @@ def test_without_its_state_it_draws_worse(book):
     with_it, without = (look(policy, facts["size"], facts["limit"], n=100)
                         for look in (painter.likeness, painter.forgetful))
     assert with_it > without + 0.2
+
+
+def test_the_record_says_what_the_painter_is_worth_with_and_without_its_state(book):
+    policy, facts = book
+    rows = {row[0]: row[-1] for row in records.show("painter_memory").rows}
+    assert rows["LSTM"] == pytest.approx(painter.likeness(policy, facts["size"], facts["limit"]), abs=2e-3)
+    assert facts["likeness"] == pytest.approx(rows["LSTM"], abs=2e-3)
+
+
+def test_the_comparison_trains_a_painter_without_memory_as_long_as_it_is_told():
+    a = argparse.Namespace(updates=2, seed=0, lr=3e-3, memoryless=True)
+    rows = painter.compared(a)
+    assert [row[2] for row in rows] == [6000, 6000, 2] and rows[0][-1] > 0.75 > 0.5 > rows[2][-1]
 
 
 def test_who_never_had_a_memory_has_none_to_forget():

@@ -125,7 +125,8 @@ def main(given: Sequence[str] | None = None) -> dict[str, Any]:
     if a.memoryless:
         columns = ["painter", "parameters", "updates", "likeness to 500 new drawings"]
         title, said = "What a painter's memory is worth", f"{COMMAND} --memoryless"
-        return records.make("painter_memory", title, columns, lambda _: compared(a), said, a.seed)._asdict()
+        print(made := records.make("painter_memory", title, columns, lambda _: compared(a), said, a.seed))
+        return made._asdict()
     policy, facts = train(a)
     save(a.out, policy.half(), command=COMMAND, **facts)
     print(f"likeness to 500 new drawings: {facts['before']:.3f} before, {facts['likeness']:.3f} after")
