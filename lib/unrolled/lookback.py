@@ -31,7 +31,7 @@ class Notes(NamedTuple):
 def look_back(
     q: Float[Tensor, "B T K"], k: Float[Tensor, "B S K"], v: Float[Tensor, "B S H"]
 ) -> Float[Tensor, "B T H"]:
-    """What each of the last T of S steps finds in the notes: a mean of v_s, for s up to its own place."""
+    """What each of the last T of S steps finds: a mean of v_s, for s up to its own place."""
     T, S = q.shape[1], k.shape[1]
     scores = q @ k.mT / math.sqrt(k.shape[-1])
     later = torch.ones(T, S, dtype=torch.bool, device=q.device).triu(S - T + 1)
