@@ -16,18 +16,22 @@ def looks(words: Sequence[str], rows: Mapping[str, tuple[int, Numbers]], alt: st
 
     rows: title -> (place of the one who looks, weights (T,) with which it looks at each word).
     """
-    lefts, right = row(words)
+    drawn = [
+        text(2, TALL * k + 12, plain(title), 14, "start")
+        + _look(words, place, array(weights).tolist(), TALL * k + 100)
+        for k, (title, (place, weights)) in enumerate(rows.items())
+    ]
+    return Picture("".join(drawn), (row(words)[1], TALL * len(rows)), alt)
+
+
+def _look(words: Sequence[str], place: int, weights: Sequence[Real], y: Real) -> str:
+    """The words, and an arc from the one who looks to each of the others."""
+    lefts, _ = row(words)
     middles = [left + width(word, 16) / 2 + 10 for left, word in zip(lefts, words)]
-    drawn = []
-    for k, (title, (place, weights)) in enumerate(rows.items()):
-        y = TALL * k + 100
-        drawn.append(text(2, TALL * k + 12, plain(title), 14, "start"))
-        for s, weight in enumerate(array(weights)):
-            if s != place and weight > LEAST:
-                drawn.append(_arc(middles[place], middles[s], y - 17, weight))
-        for s, word in enumerate(words):
-            drawn.append(token(lefts[s], y, word, **(NEXT if s == place else {})))
-    return Picture("".join(drawn), (right, TALL * len(rows)), alt)
+    seen = [(s, w) for s, w in enumerate(weights) if s != place and w > LEAST]
+    arcs = [_arc(middles[place], middles[s], y - 17, w) for s, w in seen]
+    boxes = [token(lefts[s], y, word, **(NEXT if s == place else {})) for s, word in enumerate(words)]
+    return "".join(arcs + boxes)
 
 
 def _arc(start: Real, end: Real, y: Real, weight: Real) -> str:
