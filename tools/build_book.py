@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lecture_map
+import results
 import run_notebooks
 from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
@@ -91,6 +92,7 @@ def run_chapters(root: Path = ROOT) -> Path:
         sys.exit("The library changed while chapters ran, so their outputs were thrown away: build again.")
     done = {path.stem: cache.merge_match_into_notebook(page)[1] for path, page in read(chapters).items()}
     (root / "book" / "lecture_map.md").write_text(lecture_map.page(done, root), encoding="utf-8")
+    (root / "book" / "results.md").write_text(results.page(), encoding="utf-8")
     return outputs
 
 
