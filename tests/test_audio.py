@@ -262,3 +262,17 @@ def test_one_recording_is_what_the_file_says(digits):
     assert {r.speaker for r in digits(digit=3, take=0)} == set(audio.SPEAKERS)
     with pytest.raises(ValueError, match="no recording of digit=10"):
         digits(10)
+
+
+def test_sounds_beside_each_other_are_all_there_and_fit_a_phone(tmp_path):
+    three = audio.Beside(*(Sound(sine(200, 0.1), f"A tone, number {k}.") for k in range(3)))
+    assert repr(three).count("Sound, 0.10 s") == 3
+    tops = {}
+    with chromium() as browser:
+        for width in (1280, 320):
+            page = open_page(browser, tmp_path, bare_page(three), viewport={"width": width, "height": 800})
+            tops[width] = [box.bounding_box()["y"] for box in page.locator("audio").all()]
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert tops[1280][0] == tops[1280][1] and sorted(set(tops[320])) == tops[320]
+    with pytest.raises(ValueError, match="no sounds"):
+        audio.Beside()

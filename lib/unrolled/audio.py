@@ -126,7 +126,7 @@ class Sound:
         player = f'<audio controls preload="metadata" aria-label="Sound: {words}" style="max-width:100%"'
         return (
             f'<figure class="u-figure" style="margin:1rem 0">{player} src="data:audio/wav;base64,{sound}">'
-            f"</audio><figcaption>{words}</figcaption></figure>"
+            f'</audio><figcaption style="text-align:left">{words}</figcaption></figure>'
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -134,6 +134,27 @@ class Sound:
 
     def __repr__(self) -> str:
         return f"Sound, {len(self.wave) / self.rate:.2f} s: {self.words}"
+
+
+class Beside:
+    """Several sounds in a row, to be compared; on a narrow page one below the other."""
+
+    def __init__(self, *sounds: Sound):
+        if not sounds:
+            raise ValueError("there are no sounds: give one or more")
+        self.sounds = sounds
+
+    @property
+    def html(self) -> str:
+        """The players of all sounds."""
+        players = "".join(sound.html for sound in self.sounds)
+        return f'<div style="display:flex;flex-wrap:wrap;column-gap:1.5rem">{players}</div>'
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.sounds))
 
 
 def _mu(levels: int) -> int:
