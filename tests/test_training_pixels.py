@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from unrolled import checkpoint, images
+from unrolled import checkpoint, images, scenes
 from unrolled.pixelcnn import GatedPixelCNN
 from unrolled.trainings import pixels
 
@@ -44,12 +44,22 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
 
 
 def test_the_saved_weights_are_those_that_were_measured(tmp_path):
-    place = tmp_path / "m.safetensors"
-    result = pixels.main([*TINY, "--steps", "10", "--save", str(place)])
-    model = GatedPixelCNN(2, (8, 8), 4, 1)
-    checkpoint.restore(place, model)
+    run, weights = (str(tmp_path / f"{name}.safetensors") for name in ("run", "weights"))
+    result = pixels.main([*TINY, "--steps", "10", "--save", run, "--weights", weights])
     _, (_, _, test) = pixels.pictures("digits")
-    assert pixels.nats(model, test[:30])[0] == pytest.approx(result["test_nats"], rel=1e-9)
+    for place, near in ((run, 1e-2), (weights, 1e-9)):  # the run keeps 32 bits, the weights 16
+        model = GatedPixelCNN(2, (8, 8), 4, 1)
+        facts = checkpoint.restore(place, model)
+        assert pixels.nats(model, test[:30])[0] == pytest.approx(result["test_nats"], rel=near)
+    assert facts["test_nats"] == result["test_nats"] and facts["network"] == "gated"
+
+
+def test_the_model_that_comes_along_reaches_what_it_says():
+    model, facts = pixels.trained()
+    assert facts["cpu_seconds"] <= 180 and facts["data"] == "scenes" and facts["date"] and facts["device"]
+    assert pixels.TRAINED.stat().st_size < 300_000
+    mean, error = pixels.nats(model, scenes.sample(300, seed=50))
+    assert abs(mean - facts["test_nats"]) < 4 * error
 
 
 def test_the_digits_are_cut_in_three():

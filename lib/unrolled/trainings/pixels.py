@@ -36,7 +36,7 @@ MODELS = {
     "row": PixelRowLSTM,
     "diagonal": PixelDiagonalBiLSTM,
 }
-TRAINED = Path(__file__).parent.parent / "live_models"
+TRAINED = Path(__file__).parent.parent / "live_models" / "pixelcnn_scenes.safetensors"
 PUBLISHED = {"pixelcnn": 81.30, "row": 80.54, "diagonal": 79.20}  # nats, binarised MNIST, test
 
 
@@ -96,13 +96,11 @@ def train(a: argparse.Namespace) -> tuple[PixelModel, dict]:
     }
 
 
-def trained(data: str = "scenes") -> tuple[PixelModel, dict]:
-    """The model of "scenes" or "mnist" that comes with the library, and the facts of its training."""
-    path = TRAINED / f"pixelcnn_{data}.safetensors"
-    tensors, facts = checkpoint.load(path)
-    levels, size = (2, (28, 28)) if data == "mnist" else (len(scenes.LEVELS), scenes.SIZE)
-    model = MODELS[facts["model"]](levels, size, facts["hidden"], facts["layers"])
-    checkpoint.fill(model, tensors, path, facts["architecture"])
+def trained() -> tuple[PixelModel, dict]:
+    """The model of the scenes that comes with the library, and the facts of its training."""
+    tensors, facts = checkpoint.load(TRAINED)
+    model = MODELS[facts["network"]](len(scenes.LEVELS), scenes.SIZE, facts["hidden"], facts["layers"])
+    checkpoint.fill(model, tensors, TRAINED, facts["architecture"])
     return model.eval(), facts
 
 
@@ -110,9 +108,10 @@ def main(given: Sequence[str] | None = None) -> dict:
     """Train as the command line says, print the result, and write it where --out says."""
     a = arguments(given)
     model, result = train(a)
-    if a.weights:
-        checkpoint.save(a.weights, model.half(), **result)
     text = json.dumps(result, indent=1)
+    if a.weights:
+        facts = {name: fact for name, fact in result.items() if name != "model"}
+        checkpoint.save(a.weights, model.half(), network=a.model, **facts)
     if a.out:
         Path(a.out).write_text(text + "\n", encoding="utf-8")
     print(text)
