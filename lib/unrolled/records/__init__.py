@@ -90,6 +90,11 @@ def make(
         title, command, device(), time.strftime("%Y-%m-%d"), seed, round(time.process_time() - start, 1),
         torch.__version__.split("+")[0], columns, table,
     )
+    return keep(name, record)
+
+
+def keep(name: str, record: Record) -> Record:
+    """Write a record under this name; for a command that fills more than one."""
     text = json.dumps(record._asdict(), indent=1, ensure_ascii=False)
     (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return record

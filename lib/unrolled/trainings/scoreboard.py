@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     made = records.make("scoreboard", title, COLUMNS,
                         lambda s: rows(s, options.budget, options.stories, shown), command, options.seed)
     told = "What the models of the scoreboard write: shares that fit, of 60 stories each"
-    print(made, records.make("scoreboard_writing", told, WRITING, lambda _: shown, command, options.seed),
+    print(made, records.keep("scoreboard_writing", made._replace(title=told, columns=WRITING, rows=shown)),
           sep="\n")  # fmt: skip
 
 
