@@ -15,6 +15,8 @@ Then name the module below. `tests/test_checks.py` holds the exercise to all thi
 from . import (
     bptt,
     bptt_forward,
+    captions,
+    captions_many,
     chain,
     codec,
     counts,
@@ -63,6 +65,7 @@ _CHAPTERS = (
     (generation, generation_search),
     (pixels, pixels_far),
     (seq2seq, seq2seq_bleu, seq2seq_attention),
+    (captions, captions_many),
     (wavenet, wavenet_layers, wavenet_floor),
     (policies, policies_actions),
     (transformer, transformer_places),
