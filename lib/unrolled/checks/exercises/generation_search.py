@@ -153,7 +153,7 @@ def gumbel_top_k(logits: Float[Tensor, "V"], u: Float[Tensor, "V"], k: int) -> I
 
 def _gumbel_case(g: torch.Generator, i: int) -> dict[str, Any]:
     V, k = [(4, 2), (6, 3), (8, 5), (12, 7)][i]
-    logits = torch.randn(V, generator=g, dtype=torch.float64).mul(2)
+    logits = torch.randn(V, generator=g, dtype=torch.float64)
     return {"logits": logits, "u": torch.rand(V, generator=g, dtype=torch.float64), "k": k}
 
 
@@ -197,10 +197,6 @@ between 0 and 1; return ids (k,) in the order of the keys, the largest first."""
             _noisy(lambda logits, u: logits + torch.log(-torch.log(u))),
             "Your noise is Gumbel's with the wrong sign: its long tail reaches down, where it should reach "
             "up."),
-        "one logarithm": (
-            _noisy(lambda logits, u: logits - torch.log(u)),
-            "Minus the logarithm of u is the waiting time for a bell that rings at rate 1. One logarithm more "
-            "is needed."),
         "probability times noise": (
             _noisy(lambda logits, u: logits.softmax(-1) * u),
             "p times u looks right, and favours the likely ones too much. Try two symbols with 2/3 and 1/3: "
