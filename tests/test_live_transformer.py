@@ -1,8 +1,10 @@
-"""The transformer of chapter 14: rows that begin where stories do, a checkpoint as good as its facts say."""
+"""The transformer of chapter 14: its training, its checkpoint, and the page that computes what torch does."""
 
 import pytest
 import torch
-from unrolled import records, stories
+from chromium import bare_page, chromium, open_page
+from unrolled import live, records, stories
+from unrolled.generate import generate, greedy
 from unrolled.live import train_transformer as lib
 from unrolled.model import nll
 from unrolled.trainings import prompts
@@ -74,3 +76,82 @@ def test_an_ending_is_measured_after_its_own_beginning_and_after_others():
         whole, first = nll(model, vocab.encode("abab")[None]) * 3, nll(model, vocab.encode("ab")[None])
     assert begun == "ab" and len(said) == 3 and own == pytest.approx(float(whole - first) / 2, abs=0.006)
     assert others == round(prompts.surprise(model, vocab, "ba", "ab"), 2)
+
+
+# ---- the figure
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    def opened(width=1280, **settings):
+        page = open_page(browser, tmp_path, bare_page(live.transformer(**settings)),
+                         viewport={"width": width, "height": 900})  # fmt: skip
+        page.ask = lambda code, *given: page.locator("u-transformer").evaluate(
+            f"(figure, given) => {code}", list(given)
+        )
+        return page
+
+    return opened
+
+
+@torch.no_grad()
+def test_the_page_has_the_logits_and_the_weights_of_torch(show, reader):
+    model, vocab, _ = reader
+    story = stories.sample(1, seed=3)[0]
+    page, x = show(prompt=story), vocab.encode("\n" + story)[None]
+    theirs = torch.tensor(page.ask("figure.steps.map(step => [...step.logits])"))
+    assert (theirs - model(x)[0][0]).abs().max() < 1e-4
+    looks = page.ask("figure.steps.at(-1).looks.map(layer => layer.map(w => [...w]))")
+    assert (torch.tensor(looks) - model.weights(x)[:, 0, :, -1]).abs().max() < 1e-4
+
+
+def test_the_page_writes_the_likeliest_as_the_library_does(show, reader):
+    model, vocab, _ = reader
+    page = show(prompt="Nora packed ", temperature=0)
+    page.ask("Array.from({ length: 60 }, () => figure.write())")
+    x = vocab.encode("\nNora packed ")[None]
+    assert page.ask("figure.text") == vocab.decode(generate(model, x, 60, greedy, stop=vocab.id("\n"))[0, 1:])
+
+
+def test_a_new_line_begins_a_new_story(show):
+    page = show(prompt="Tim was")
+    page.ask("figure.append('\\n')")
+    assert page.ask("figure.steps.length") == 1 and page.ask("figure.cache[0].keys.length") == 1
+
+
+def test_a_long_story_is_cut_and_goes_on(show):
+    page = show(prompt="a" * 900)
+    assert page.ask("figure.steps.length") == 201
+    page.ask("Array.from({ length: 250 }, () => figure.append('b'))")
+    assert page.ask("figure.steps.length") <= 401
+
+
+def test_a_head_and_a_character_are_chosen_by_keyboard(show):
+    page = show(prompt="Tim was planning")
+    button = page.get_by_role("button", name="layer 1, head 2")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.ask("[figure.layer, figure.head]") == [0, 1]
+    page.get_by_role("slider", name="Who looks").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.ask("figure.back") == 1
+    assert "Layer 1, head 2, at “n” in “planning”" in page.ask("figure.where.textContent")
+
+
+def test_words_typed_are_read_and_strangers_left_out(show):
+    page = show()
+    page.get_by_role("textbox").fill("Ada ☃ left")
+    assert page.ask("figure.steps.length") == len("\nAda  left")
+    assert "never saw" in page.ask("figure.note.textContent")
+
+
+def test_it_fits_a_phone(show):
+    page = show(width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

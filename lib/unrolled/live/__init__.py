@@ -7,6 +7,7 @@
     live.bptt()     one weight over ten steps: which of them hear of the mistake at the end
     live.vanishing()    one number over a hundred steps: its state, and its gradient
     live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
+    live.transformer()  a trained transformer reads and writes: where each head looks
     live.pixels()   draw a few pixels, and a trained network finishes the picture, doubt beside it
     live.wavenet()  what a dilated stack sees, and a trained WaveNet that sings in the page
     live.probe()    two networks read your brackets: what a probe, or a single unit, makes of them
@@ -35,6 +36,7 @@ from .order import order as order
 from .page import Figure, element, snapshot
 from .pixels import pixels as pixels
 from .probe import probe as probe
+from .transformer import transformer as transformer
 from .vanishing import vanishing as vanishing
 from .wavenet import wavenet as wavenet
 from .wishes import wishes as wishes
