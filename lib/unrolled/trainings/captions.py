@@ -3,7 +3,8 @@
 Two of them, the first that came to mind and the best that we have, learn from the same pictures, and are
 asked for names that neither was shown. They go to `live_models/`, rounded to 16 bits; what they
 can do and what it cost becomes the record `captions`. With `--encoders` (two minutes) one writer learns
-around three encoders: trained along, trained before, and not trained at all. That is the record `captions_encoders`.
+around three encoders: trained along, trained before, and not trained at all. That is the record
+`captions_encoders`.
 """
 
 import argparse
