@@ -8,10 +8,12 @@
     live.vanishing()    one number over a hundred steps: its state, and its gradient
     live.lstm()     a cell of one number: write, erase, leave alone, and see what stays
     live.transformer()  a trained transformer reads and writes: where each head looks
+    live.sampler()  a trained LSTM writes: turn temperature, top-k and top-p, and see what is left to draw
     live.pixels()   draw a few pixels, and a trained network finishes the picture, doubt beside it
     live.wavenet()  what a dilated stack sees, and a trained WaveNet that sings in the page
     live.probe()    two networks read your brackets: what a probe, or a single unit, makes of them
     live.maze()     a policy with memory and one without walk a maze; walk it yourself
+    live.translator()   compose a sentence: a trained translator's French, and where it looks
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
 in Colab, and that says the same in words where no script runs. `page` explains how.
@@ -36,7 +38,9 @@ from .order import order as order
 from .page import Figure, element, snapshot
 from .pixels import pixels as pixels
 from .probe import probe as probe
+from .sampler import sampler as sampler
 from .transformer import transformer as transformer
+from .translator import translator as translator
 from .vanishing import vanishing as vanishing
 from .wavenet import wavenet as wavenet
 from .wishes import wishes as wishes

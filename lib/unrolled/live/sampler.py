@@ -1,4 +1,4 @@
-"""The figure of the sampler: a trained network's next symbol, cut by temperature, top-k and top-p; and a text."""
+"""The figure of the sampler: a trained network's next symbol, cut by temperature, top-k and top-p."""
 
 import base64
 from pathlib import Path
@@ -19,7 +19,8 @@ HERE = Path(__file__).parent.parent / "live_models"
 KINDS = {"lstm": LSTM, "gru": GRU}
 TRAINED = {kind: HERE / f"{kind}_stories.safetensors" for kind in KINDS}
 EMBED = 32  # numbers that stand for a symbol
-PARTS = ("embed.weight", "core.layers.0.W_x", "core.layers.0.W_h", "core.layers.0.b", "W_y.weight", "W_y.bias")
+LAYER = "core.layers.0."
+PARTS = ("embed.weight", LAYER + "W_x", LAYER + "W_h", LAYER + "b", "W_y.weight", "W_y.bias")
 HEIGHT = "clamp(760px, 1170px - 36vw, 1010px)"  # kept free until the script has run: wide and narrow
 
 
@@ -47,7 +48,10 @@ def trained(kind: str = "lstm", path: str | Path | None = None) -> Writer:
 
 
 def cut(
-    logits: Float[Tensor, "V"], temperature: float | int = 1.0, top_k: int | None = None, top_p: float | int = 1.0
+    logits: Float[Tensor, "V"],
+    temperature: float | int = 1.0,
+    top_k: int | None = None,
+    top_p: float | int = 1.0,
 ) -> Float[Tensor, "V"]:
     """The distribution from which `generate.sample` draws with these settings, in double precision."""
     if temperature == 0:
@@ -79,10 +83,11 @@ def sampler(
     with torch.no_grad():
         p = cut(model(vocab.encode("\n" + prompt)[None])[0][0, -1], temperature, top_k, top_p)
     best = p.argsort(descending=True, stable=True)[:8].tolist()
-    lead = f"A live figure: a sampler around an LSTM of characters with {model.core.hidden} numbers in its state."
+    hidden = model.core.hidden
+    lead = f"A live figure: a sampler around an LSTM of characters with {hidden} numbers in its state."
     fallback, words = snapshot(lead, prompt, [(vocab.symbols[i], float(p[i])) for i in best if p[i] > 0])
     value = {
-        "symbols": vocab.symbols, "hidden": model.core.hidden, "embed": EMBED, "weights": packed(model),
+        "symbols": vocab.symbols, "hidden": hidden, "embed": EMBED, "weights": packed(model),
         "prompt": prompt, "temperature": temperature, "top_k": top_k or len(vocab), "top_p": top_p,
         "seed": seed, "floor": facts["floor"], "note": note(model, facts),
     }  # fmt: skip
@@ -93,8 +98,8 @@ def sampler(
 def note(model: CoreModel, facts: dict) -> str:
     """What the network is and how good."""
     return (
-        f"An LSTM with {parameter_count(model):,} weights, trained for {facts['seconds'] / 60:.0f} minutes on "
-        f"one core. New stories cost it {facts['bits']:.2f} bits a symbol; the best possible is "
+        f"An LSTM with {parameter_count(model):,} weights, trained for {facts['seconds'] / 60:.0f} minutes "
+        f"on one core. New stories cost it {facts['bits']:.2f} bits a symbol; the best possible is "
         f"{facts['floor']:.2f}."
     )
 

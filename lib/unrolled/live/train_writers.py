@@ -22,7 +22,7 @@ from ..train import fit
 from ..vocab import Vocab
 from .sampler import EMBED, KINDS, TRAINED
 
-STEPS = {"lstm": 8000, "gru": 1500}  # the GRU's kernel is slower on a processor, and chapter 8 needs it less
+STEPS = {"lstm": 8000, "gru": 1500}  # the GRU is there to be compared, and its kernel is slower
 
 
 def train(kind: str, hidden: int, steps: int, count: int, seed: int) -> tuple[CoreModel, Vocab, Score, dict]:

@@ -123,7 +123,7 @@ export class Writer extends Figure {
     const { area, node } = textField("The text so far (type your own)", 3, () => this.read(area.value));
     this.area = area;
     this.note = el("p", { class: "note" });
-    this.bars = new Bars(8, (symbol) => this.append(symbol));
+    this.bars = this.makeBars((symbol) => this.append(symbol));
     this.playButton = button(this.words.play, () => this.player.toggle(this.limit), "main");
     const change = (on) => this.playButton.replaceChildren(on ? this.words.stop : this.words.play);
     const [step, draw, pace] = [() => this.write(), () => this.refresh(), () => this.pace];
@@ -136,6 +136,10 @@ export class Writer extends Figure {
     const about = { class: "card", "aria-label": this.words.label };
     root.append(el("section", about, node, this.picture(), buttons, below));
     this.read(data.prompt);
+  }
+
+  makeBars(onpick) {
+    return new Bars(8, onpick);
   }
 
   /** A text from the start: typed, or put here from outside. */
