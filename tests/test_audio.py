@@ -113,6 +113,11 @@ def test_formants_finds_the_resonances_of_a_filter_that_falling_noise_goes_throu
 # ---- voices
 
 
+@pytest.mark.claim("W1")
+def test_a_second_of_sound_is_as_many_numbers_as_the_rate_says():
+    assert len(audio.vowel("hod")) == RATE == 8000 and len(audio.pluck(seconds=0.5, rate=16_000)) == 8000
+
+
 @pytest.mark.parametrize("f0", [100, 140, 200])
 @pytest.mark.parametrize("name", FORMANTS)
 def test_a_vowel_has_its_pitch_and_its_formants(name, f0):

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 from unrolled.checkpoint import restore, save
+from unrolled.checks.properties import operations
 from unrolled.generate import generate, greedy
 from unrolled.model import CoreModel, nll, take_rows
+from unrolled.rnn import RNN
 from unrolled.wavenet import DOUBLING, WaveNet, WaveNetCore, gate, receptive_field, taps
 from unrolled.wavenet_fast import Writer, draw, fast_generate
 
@@ -66,12 +68,14 @@ def test_a_linear_map_of_the_taps_is_torchs_dilated_convolution(kernel, d):
 # ---- the horizon
 
 
+@pytest.mark.claim("W2")
 def test_the_receptive_field_of_the_paper_doubles_with_every_layer():
     assert [receptive_field(2, DOUBLING[:n]) for n in range(1, 11)] == [2**n for n in range(1, 11)]
     assert [receptive_field(2, DOUBLING * n) for n in (1, 2, 3)] == [1024, 2047, 3070]
     assert receptive_field(3, (1, 2, 4)) == 15 and receptive_field(1, (8,)) == 1
 
 
+@pytest.mark.claim("W2", "W3")
 @stacks
 def test_the_horizon_is_exact(dilations, kernel):
     """The gradient of one output: something at each place within the receptive field, nothing beyond it."""
@@ -86,6 +90,7 @@ def test_the_horizon_is_exact(dilations, kernel):
         assert (reached[t - n + 1 : t + 1] > 0).all()
 
 
+@pytest.mark.claim("W3")
 @torch.no_grad()
 def test_beyond_the_horizon_all_pasts_are_alike():
     net = model()
@@ -180,6 +185,7 @@ def test_every_parameter_gets_a_gradient():
     assert {name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()} == set()
 
 
+@pytest.mark.claim("W3")
 def test_it_copies_from_within_its_horizon_and_cannot_from_beyond():
     """Symbols repeat after so many steps; the second half is what the first half tells."""
     left = {}
@@ -202,6 +208,15 @@ def test_the_core_reads_text_behind_an_embedding():
     x = torch.randint(V, (2, 9))
     first, state = net(x[:, :4])
     assert_close(torch.cat([first, net(x[:, 4:], state)[0]], 1), net(x)[0])
+
+
+@pytest.mark.claim("W4")
+def test_all_times_are_computed_at_once():
+    """Ten times as long a sound starts no further operation; a recurrent network starts one a step."""
+    net, rnn = model(), RNN(V, 8)
+    short, long = torch.zeros(1, 30, dtype=torch.long), torch.zeros(1, 300, dtype=torch.long)
+    assert operations(lambda: net(long)) == operations(lambda: net(short))
+    assert operations(lambda: rnn(long)) >= operations(lambda: rnn(short)) + 270
 
 
 # ---- fast writing
