@@ -117,7 +117,7 @@ class UProbe extends Figure {
   draw() {
     const row = (name, cells) => [el("span", { class: "name" }, name), ...cells];
     const state = (value) => {
-      const ink = `--ink:${Math.round(70 * Math.min(1, Math.abs(value)))}%`;
+      const ink = `--ink:${Math.round(42 * Math.min(1, Math.abs(value)))}%`;
       return el("span", { class: `state ${value > 0 ? "yes" : "no"}`, style: ink }, value.toFixed(1));
     };
     const answer = (words) => el("span", { class: "answer" }, words);

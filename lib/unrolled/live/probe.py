@@ -78,19 +78,24 @@ def innermost(x: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
     return torch.tensor(answers).view(x.shape)
 
 
-def asked(model: LSTM, seed: int, n: int = 100) -> tuple[Float[Tensor, "N H"], Bool[Tensor, "N"]]:
-    """States after closing brackets, where the symbol itself tells nothing, and whether round is open."""
+def asked(
+    model: LSTM, seed: int, where: str = "closing", n: int = 100
+) -> tuple[Float[Tensor, "N H"], Bool[Tensor, "N"]]:
+    """States of new rows where something is open, and whether that is round.
+
+    where: after "closing" brackets, where the symbol tells nothing; after "opening" ones; or "anywhere".
+    """
     x = Brackets(DEPTH).draw(n, torch.Generator().manual_seed(seed)).x
-    y = innermost(x)
-    here = (x % 2 == 0) & (y >= 0)
+    y, closing = innermost(x), x % 2 == 0
+    here = {"closing": closing, "opening": ~closing, "anywhere": torch.ones_like(closing)}[where] & (y >= 0)
     return states(model, x)[here], y[here] == 1
 
 
 @cache
 def net(name: str) -> tuple[LSTM, Probe, Float[Tensor, "H"]]:
-    """A trained network, the probe fitted to it, and how closely each unit follows the same answer."""
+    """A trained network, the probe fitted to it anywhere, and how closely each unit follows the answer."""
     model = trained()[0][name]
-    h, y = asked(model, 1)
+    h, y = asked(model, 1, "anywhere")
     return model, fitted(h, y), correlations(h, y)
 
 
