@@ -93,6 +93,6 @@ def test_a_table_trains_all_cores_and_keeps_two(tmp_path, capsys):
     a = given("--length", 3, "--seconds", 0.3, "--table", "--out", tmp_path / "w.safetensors")
     rows = maze.table(a, lengths=(2,))
     walkers, facts = maze.trained(tmp_path / "w.safetensors")
-    assert [row[0] for row in rows] == list(maze.CORES) and all(len(row) == 6 for row in rows)
+    assert [row[0] for row in rows] == list(maze.CORES) and all(len(row) == 5 for row in rows)
     assert maze.mean_return(walkers["gru"], 2) == pytest.approx(rows[0][-1], abs=1e-3)
     assert facts["length"] == 3 and "none" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from numbers import Real
 from .picture import Picture
 from .strokes import arrow, circle, colour, element, math, square, text, width
 
-STEPS = (("sign: left", "forward"), ("corridor", "forward"), ("corridor", "forward"), ("junction", "left"))
+STEPS = (("sign: left", "forward"), ("corridor", "forward"), ("corridor", "forward"), ("fork", "left"))
 
 
 def acting(steps: Sequence[tuple[str, str]] = STEPS, alt: str = "") -> Picture:
