@@ -13,6 +13,7 @@
     live.wavenet()  what a dilated stack sees, and a trained WaveNet that sings in the page
     live.probe()    two networks read your brackets: what a probe, or a single unit, makes of them
     live.maze()     a policy with memory and one without walk a maze; walk it yourself
+    live.captions() choose a glyph or draw one: a trained network names it, and shows where it looks
     live.translator()   compose a sentence: a trained translator's French, and where it looks
 
 Each call returns one output that works in the built book (from a server or from a file), in JupyterLab and
@@ -32,6 +33,7 @@ from ..rnn import RNN
 from ..shapes import Float, Tensor
 from ..vocab import Vocab
 from .bptt import bptt as bptt
+from .captions import captions as captions
 from .lstm import lstm as lstm
 from .maze import maze as maze
 from .order import order as order
