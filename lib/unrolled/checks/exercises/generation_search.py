@@ -75,18 +75,17 @@ def _search(of: str) -> Callable[..., Any]:
     return search
 
 
-_KINDS = ("", "greedy", "one child", "last step", "added")
+_CONFUSED = ((), (_everything,), (_search("greedy"), _search("one child")), (_search("last step"),))
 
 
 def _beam_case(g: torch.Generator, i: int) -> dict[str, Any]:
-    """Tables on which the search finds another text than what it is confused with, and than a full search."""
-    V, steps, width = [(3, 3, 2), (4, 4, 2), (5, 4, 3), (5, 5, 3)][i]
+    """Tables on which the search and what it is confused with find different texts."""
+    V, steps, width = [(3, 3, 2), (4, 3, 2), (4, 4, 2), (5, 4, 3)][i]
+    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).mul(1.5)  # noqa: E731
     while True:
-        draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).mul(1.5)  # noqa: E731
         first, then = draw(V).log_softmax(-1), draw(V, V).log_softmax(-1)
-        found = [_search(kind)(first, then, steps, width)[0].tolist() for kind in _KINDS]
-        found.append(_everything(first, then, steps, width)[0].tolist())
-        if i == 0 or found.count(found[0]) == 1:
+        found = [kind(first, then, steps, width)[0] for kind in (_search(""), *_CONFUSED[i])]
+        if len({tuple(text.tolist()) for text in found}) == len(found):
             return {"first": first, "then": then, "steps": steps, "width": width}
 
 
@@ -112,7 +111,7 @@ the log-probability of b after a. Search for a likely text of `steps` symbols, f
             "one: compare all the V * width continuations with each other."),
         "ranked by the last step alone": (
             _search("last step"),
-            "Your beam keeps the symbols that were likely just now, and forgets what their texts have cost "
+            "Your beam keeps the symbols that are likely now, and forgets what their texts have cost "
             "so far. Rank whole beginnings."),
         "probabilities are added": (
             _search("added"),
