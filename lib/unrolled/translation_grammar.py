@@ -6,6 +6,7 @@ that it stands for. The words are in `translation_words`.
 """
 
 import random
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from .translation_words import (
     PLACED,
     SUBJECTS,
     VERBS,
+    Noun,
 )
 
 
@@ -65,6 +67,12 @@ def noun_phrase(rng: random.Random, kind: str, depth: int = 0, a: str = "un une 
     forms = table[name].split()
     many = forms[0] == "-" or (forms[2] != "-" and rng.random() < 0.3)
     chosen = rng.sample(sorted(ADJECTIVES), rng.choice((0, 0, 1, 1, 1, 2)))
+    whole = phrase(noun, name, forms, many, chosen)
+    return whole if depth or rng.random() < 0.75 else _longer(rng, whole, kind)
+
+
+def phrase(noun: Noun, name: str, forms: Sequence[str], many: bool, chosen: Sequence[str]) -> Part:
+    """A noun with its determiner, English `name` and French `forms`, and the adjectives `chosen`."""
     form = noun.gender * (2 if many else 1)
     parts = [say(en, ADJECTIVES[en][form]) for en in chosen] + [say(noun.en[many], noun.fr[many])]
     name = "an" if name == "a" and parts[0].en[0][0] in "aeiou" else name
@@ -74,8 +82,7 @@ def noun_phrase(rng: random.Random, kind: str, depth: int = 0, a: str = "un une 
     order += [i for i in reversed(places) if chosen[i - 1] not in FIRST]  # the farther in English, the later
     pairs = tuple((en, noun.en[0]) for en in chosen)
     facts = {"gender": noun.gender, "many": many, "heads": noun.en[:1], "pairs": pairs}
-    whole = arrange(parts, order)._replace(**facts)
-    return whole if depth or rng.random() < 0.75 else _longer(rng, whole, kind)
+    return arrange(parts, order)._replace(**facts)
 
 
 def _longer(rng: random.Random, head: Part, kind: str) -> Part:
@@ -131,18 +138,23 @@ def being(rng: random.Random, subject: Part) -> Part:
 
 
 def manner(rng: random.Random, forms: tuple[str, str, str], many: bool) -> Part:
-    """The verb alone, often, never or not: adverbs change places, ne and jamais or pas stand around it."""
+    """The verb alone, often, never or not."""
+    way = rng.random()
+    if way < 0.25:
+        return said("not" if way < 0.15 else "never", forms, many)
+    return said(rng.choice(sorted(OFTEN)) if way < 0.4 else "", forms, many)
+
+
+def said(how: str, forms: tuple[str, str, str], many: bool) -> Part:
+    """A verb, given in English, plain and in French: adverbs change places, ne and pas stand around it."""
     en, plain, fr = forms
-    way, n = rng.random(), len(en.split("_"))
-    if way < 0.15:
+    n = len(en.split("_"))
+    if how == "not":
         words = ("do" if many else "does", "not", *plain.split("_"))
         return Part(words, (("ne", (1,)), (fr, tuple(range(2, 2 + n))), ("pas", (1,))))
-    if way < 0.25:
+    if how == "never":
         return Part(("never", *en.split("_")), (("ne", (0,)), (fr, tuple(range(1, 1 + n))), ("jamais", (0,))))
-    if way < 0.4:
-        adverb = rng.choice(sorted(OFTEN))
-        return arrange([say(adverb, OFTEN[adverb]), say(en, fr)], [1, 0])
-    return say(en, fr)
+    return arrange([say(how, OFTEN[how]), say(en, fr)], [1, 0]) if how else say(en, fr)
 
 
 def with_pronoun(verb: Part, pronoun: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
