@@ -21,7 +21,7 @@ TRAINED = {kind: HERE / f"{kind}_stories.safetensors" for kind in KINDS}
 EMBED = 32  # numbers that stand for a symbol
 LAYER = "core.layers.0."
 PARTS = ("embed.weight", LAYER + "W_x", LAYER + "W_h", LAYER + "b", "W_y.weight", "W_y.bias")
-HEIGHT = "clamp(760px, 1170px - 36vw, 1010px)"  # kept free until the script has run: wide and narrow
+HEIGHT = "clamp(620px, 1120px - 45vw, 930px)"  # kept free until the script has run: wide and narrow
 
 
 class Writer(NamedTuple):
