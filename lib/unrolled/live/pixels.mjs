@@ -161,11 +161,11 @@ class UPixels extends Figure {
         el(
           "div",
           { class: "pages" },
-          el("div", {}, el("p", { class: "caption" }, "The page (your pixels have a dot)"), this.paper),
+          el("div", {}, el("p", { class: "caption" }, "The page (yours have a dot)"), this.paper),
           el(
             "div",
             {},
-            el("p", { class: "caption" }, "Doubt about each pixel before it was read (dark: up to 2.6 bits)"),
+            el("p", { class: "caption" }, "Its doubt about each pixel (full ink: 2.6 bits)"),
             grid(this.shades, { class: "grid doubt", "aria-hidden": "true" }),
           ),
         ),

@@ -60,6 +60,6 @@ def _note(facts: dict) -> str:
     if not {"cpu_seconds", "test_nats", "parameters"} <= set(facts):
         return ""
     return (
-        f"The network has {facts['parameters']:,} weights, trained for {facts['cpu_seconds'] / 60:.0f} "
-        f"minutes on one core. It needs {facts['test_nats']:.1f} nats for a picture that it never saw."
+        f"The network has {facts['parameters']:,} weights, trained for {facts['cpu_seconds']:.0f} "
+        f"seconds on one core. It needs {facts['test_nats']:.1f} nats for a picture that it never saw."
     )
