@@ -74,6 +74,7 @@ def test_shuffles_go_on_where_they_were():
 
 # ---- measures
 
+@pytest.mark.claim("X1")
 def test_nats_are_the_chain_rule_and_all_pictures_have_probability_one():
     net = model()
     found = nats(net, BITS)
@@ -91,6 +92,7 @@ def test_a_model_that_is_sure_is_surprised_by_the_exception():
     assert surprise_map(Copies(), picture).tolist() == [[[0, 0], [0, 0]], [[0, math.inf], [0, 0]]]
 
 
+@pytest.mark.claim("X2")
 def test_the_expected_surprise_is_the_entropy():
     """Over all pictures by their probability, at each pixel."""
     net = model()
@@ -98,6 +100,7 @@ def test_the_expected_surprise_is_the_entropy():
     assert_close((p * surprise_map(net, BITS)).sum(0), (p * entropy_map(net, BITS)).sum(0))
 
 
+@pytest.mark.claim("X4")
 def test_maps_lie_on_the_page_in_any_order():
     """A model of independent pixels is as surprised by a pixel whenever it comes."""
     x = torch.randint(2, (50, 3, 4))
@@ -139,6 +142,7 @@ def test_completion_with_greedy_choices_is_a_loop():
     assert complete(net, x, known, pick=greedy).flatten(1).equal(by_hand[:, 1:])
 
 
+@pytest.mark.claim("X3")
 def test_the_upper_half_decides_nothing_above_and_the_lower_is_drawn():
     known = images.upper_half(4, 3)
     assert known.tolist() == [[True] * 3] * 2 + [[False] * 3] * 2
@@ -147,6 +151,7 @@ def test_the_upper_half_decides_nothing_above_and_the_lower_is_drawn():
     assert drawn.tolist() == [[[1, 1, 1], [1, 1, 0], [0, 0, 0], [0, 0, 0]]]
 
 
+@pytest.mark.claim("X5")
 def test_drawn_pictures_have_the_probability_that_the_model_says():
     net, n = model(size=(2, 2)), 4000
     chance = torch.Generator().manual_seed(0)
@@ -250,6 +255,7 @@ def test_the_oracle_expects_the_surprise_that_it_meets():
     assert gap.mean().abs() < 4 * gap.std() / 200**0.5
 
 
+@pytest.mark.claim("X2")
 def test_the_bird_is_wide_and_the_grass_is_narrow():
     """Lecture X2: bits of entropy where a bird turned out to be, and where grass did."""
     p, kinds = scenes.scenes()
