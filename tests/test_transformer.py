@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from laws import LAWS
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 from unrolled.encoder_decoder import EncoderDecoder
 from unrolled.generate import generate, greedy
 from unrolled.model import SequenceModel, detach, nll, take_rows
@@ -66,6 +67,7 @@ def test_torchs_fused_function_computes_the_same(mask):
     assert_close(attention(q, k, v, mask), F.scaled_dot_product_attention(q, k, v, mask))
 
 
+@pytest.mark.claim("T1")
 def test_weights_are_shares_and_none_goes_to_the_future():
     q, k, v = qkv()
     out, w = attention(q, k, v, causal(T, S), weights=True)
@@ -85,6 +87,17 @@ def test_attention_does_not_care_for_the_order_of_keys():
     q, k, v = qkv()
     order = torch.randperm(S)
     assert_close(attention(q, k[:, :, order], v[:, :, order]), attention(q, k, v))
+
+
+@pytest.mark.claim("T6")
+def test_twice_the_length_is_four_times_the_multiplications():
+    def multiplications(T):
+        q = torch.randn(1, 2, T, 8)
+        with FlopCounterMode(display=False) as counter:
+            attention(q, q, q)
+        return counter.get_total_flops()
+
+    assert multiplications(32) == 4 * multiplications(16) == 16 * multiplications(8)
 
 
 def test_huge_scores_stay_finite():
@@ -212,6 +225,7 @@ def test_every_parameter_learns():
     assert all(p.grad.abs().sum() > 0 for p in model.parameters())
 
 
+@pytest.mark.claim("T2")
 @every_position
 def test_it_learns_to_look_back(positions):
     """A symbol repeats what stood three places before it: the one before it tells nothing."""
