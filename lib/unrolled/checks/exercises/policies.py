@@ -94,8 +94,7 @@ def reinforce_loss(
 def _reinforce_case(g: torch.Generator, i: int) -> dict[str, Any]:
     N, A = [(2, 3), (3, 4), (5, 2), (4, 4)][i]
     draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)  # noqa: E731
-    a = torch.randint(A, (N,), generator=g)
-    return {"logits": draw(N, A), "a": a, "R": 2 + draw(N), "b": 1 + draw(N)}
+    return {"logits": draw(N, A), "a": torch.randint(A, (N,), generator=g), "R": draw(N) + 2, "b": draw(N)}
 
 
 def _library_reinforce(logits: Tensor, a: Tensor, R: Tensor, b: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ of the second part, for each choice of the first. a (N, 2) holds the actions tha
             "This is log p(a_2 | a_1). The first part was a choice too."),
         "probabilities, not their logarithms": (
             _action("likelihood"),
-            "You return p(a). Asked is its logarithm."),
+            "You return the probability p(a) itself. Asked is its logarithm."),
         "all choices of the first part count alike": (
             _action("no weights"),
             "You average the entropies of the second part with equal weights. A choice that is hardly ever "
