@@ -71,8 +71,8 @@ class Captioner(SequenceModel):
     """Writes x about a picture: `encoder` looks, `core` writes, `attention` looks again at every word.
 
     attention is None, Additive(core.hidden, encoder.hidden, ...) or Multiplicative(core.hidden,
-    encoder.hidden). Symbol 0 begins and ends a caption. Read as an input it is empty: a vector of zeros that is
-    not learned (C2). With `frozen` the encoder stays as it is, taken from elsewhere (C3). A state comes from
+    encoder.hidden). Symbol 0 begins and ends a caption. Read as an input it is empty: a vector of zeros that
+    is not learned (C2). With `frozen` the encoder stays as it is, taken from elsewhere (C3). A state comes from
     `start`; None is a ValueError.
     """
 
@@ -231,8 +231,8 @@ def describe(model: Captioner, pictures: Float[Tensor, "B R C"], steps: int = 16
 def scores(model: Captioner, batch: Captioned) -> tuple[float, float]:
     """The shares of words and of whole captions that are right.
 
-    A word counts as right where it is the likeliest after the true beginning, the end of the caption included;
-    a caption where the model writes all of it by itself.
+    A word counts as right where it is the likeliest after the true beginning, the end of the caption
+    included; a caption where the model writes all of it by itself.
     """
     with reading(model):
         logits, _ = model(batch.captions[:, :-1], model.start(batch.pictures))
