@@ -18,9 +18,9 @@ const LOOK = `
 .map tbody th { font-weight: 500; text-align: right; padding-right: 6px; white-space: nowrap; }
 .map td { width: 34px; min-width: 26px; height: 26px; padding: 0; text-align: center; font-size: 12px; font-variant-numeric: tabular-nums; border: 2px solid transparent; border-radius: 4px; background: color-mix(in srgb, var(--h) var(--ink), transparent); }
 .map td.dark { color: var(--page); }
-.map td.true { border-color: var(--accent); }
+.map td.true { border-color: var(--u-f, #d55e00); }
 .map tr.later { visibility: hidden; }
-.key i { display: inline-block; width: 13px; height: 13px; border: 2px solid var(--accent); border-radius: 3px; vertical-align: -2px; }
+.key i { display: inline-block; width: 13px; height: 13px; border: 2px solid var(--u-f, #d55e00); border-radius: 3px; vertical-align: -2px; }
 .said { min-height: 4.4em; font-variant-numeric: tabular-nums; }
 @container (max-width: 560px) {
   .map table { border-spacing: 2px; font-size: 13px; }
