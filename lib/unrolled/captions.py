@@ -72,8 +72,8 @@ class Captioner(SequenceModel):
 
     attention is None, Additive(core.hidden, encoder.hidden, ...) or Multiplicative(core.hidden,
     encoder.hidden). Symbol 0 begins and ends a caption. Read as an input it is empty: a vector of zeros that
-    is not learned (C2). With `frozen` the encoder stays as it is, taken from elsewhere (C3). A state comes from
-    `start`; None is a ValueError.
+    is not learned (C2). With `frozen` the encoder stays as it is, taken from elsewhere (C3). A state comes
+    from `start`; None is a ValueError.
     """
 
     def __init__(
