@@ -36,7 +36,8 @@ from .strokes import (
 )
 
 __all__ = ["chain_rule", "f_and_g", "fading", "folded_unrolled", "lstm_cell", "message_back", "ngram_window"]
-__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "looks", "sequence_kinds", "table", "writing"]
+__all__ += ["acting", "dilated_stack", "encoder_decoder", "four_shapes", "looks", "sequence_kinds", "table"]
+__all__ += ["writing"]
 
 WORDS = ("modeling", "word", "probabilities", "is", "really", "difficult")
 SHAPES = (

@@ -229,11 +229,10 @@ what is left out gets 0, and the rest sums to 1 again in the same proportions. `
             "The right symbols stay, and you make them equally likely. They keep their proportions."),
         "a threshold for each symbol": (
             _keep("threshold"),
-            "You keep what is likely enough by itself, compared with the likeliest. That is min-p. Here the "
-            "running sum decides."),
+            "You compare each symbol with the likeliest: that is min-p. Here the running sum decides."),
         "the tail stays": (
             _keep("tail"),
-            "You start from the least likely symbol, and keep what should go. Sort the other way round."),
+            "You keep what should go, from the least likely symbol up. Sort the other way round."),
         "the places are those of the sorted list": (
             _keep("unsorted"),
             "You keep the first places of p, as if p were sorted. `argsort` tells you which symbol stands "

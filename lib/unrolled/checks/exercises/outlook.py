@@ -70,9 +70,9 @@ TWO_WAYS = Exercise(
     chapter=CHAPTER, tier=3, minutes=25,
     signature="ssm_two_ways(A, B, C, x) -> K, y",
     text="""A linear recurrence reads one number at a time: h_t = A h_{t-1} + B x_t, y_t = C . h_t, with h = 0
-before the first. A (H, H), B and C (H,), x (T,). Without a squashing function, y_t is a sum over all inputs so
-far, each times a number that depends on its age alone. Return these numbers K (T,), K[k] for the age k, and the
-outputs y (T,).""",
+before the first. A (H, H), B and C (H,), x (T,). Without a squashing function, y_t is a sum over all inputs
+so far, each times a number that depends on its age alone. Return these numbers K (T,), K[k] for the age k,
+and the outputs y (T,).""",
     worked=ssm_two_ways,
     cases=_ssm_case,
     axes={"A": "H H", "B": "H", "C": "H", "x": "T", "return": "T, T"},
@@ -144,8 +144,8 @@ LINEAR = Exercise(
     signature="linear_attention(q, k, v) -> y",
     text="""Replace the softmax of causal attention by a product of positive features, phi(t) = elu(t) + 1:
 y_t is the mean of v_1 ... v_t, each weighted by phi(q_t) . phi(k_s). q, k (T, K), v (T, D), y (T, D). Because
-the sums can be pulled apart, it can be computed step by step with a state of K D + K numbers, however long the
-past. Write it so.""",
+the sums can be pulled apart, it can be computed step by step with a state of K D + K numbers, however long
+the past. Write it so.""",
     worked=linear_attention,
     cases=_attention_case,
     axes={"q": "T K", "k": "T K", "v": "T D", "return": "T D"},

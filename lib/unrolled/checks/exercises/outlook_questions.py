@@ -123,8 +123,8 @@ PROBE = Exercise(
     chapter=CHAPTER, tier=2, minutes=15,
     signature="linear_probe(h, y) -> w, b",
     text="""h (N, H) holds N states of a network, y (N,) says of each whether something was true. Fit a
-linear probe by least squares: w (H,) and a number b for which w . h + b comes as close as possible to +1 where
-y is True and to -1 where it is False. Return w and b.""",
+linear probe by least squares: w (H,) and a number b for which w . h + b comes as close as possible to +1
+where y is True and to -1 where it is False. Return w and b.""",
     worked=linear_probe,
     reference=_library,
     cases=_probe_case,

@@ -177,8 +177,8 @@ MIXTURE = Exercise(
 curve over the levels instead. Levels 0 ... L - 1 lie evenly on -1 ... 1. A logistic distribution has the
 distribution function sigmoid((x - mean) / scale), and a level gets what lies within half a step around it;
 the first level also gets all that lies below, the last all that lies above. pi, mean, scale (N, M) hold M
-such curves, mixed by softmax(pi). Return the logarithms of the probabilities, (N, L): finite however far a level
-lies from the curve.""",
+such curves, mixed by softmax(pi). Return the logarithms of the probabilities, (N, L): finite however far a
+level lies from the curve.""",
     worked=logistic_levels,
     cases=_mixture_case,
     axes={"pi": "N M", "mean": "N M", "scale": "N M", "return": "N L"},
