@@ -11,13 +11,13 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lecture_map
-import results
 import run_notebooks
 from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
@@ -25,7 +25,8 @@ from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, myst_nb_reader_plugin
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 AT_ONCE = 2
 CELL_LIMIT = 300  # seconds
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -92,7 +93,8 @@ def run_chapters(root: Path = ROOT) -> Path:
         sys.exit("The library changed while chapters ran, so their outputs were thrown away: build again.")
     done = {path.stem: cache.merge_match_into_notebook(page)[1] for path, page in read(chapters).items()}
     (root / "book" / "lecture_map.md").write_text(lecture_map.page(done, root), encoding="utf-8")
-    (root / "book" / "results.md").write_text(results.page(), encoding="utf-8")
+    # In a process of its own: Sphinx looks at every object there is, and torch has some that warn of it.
+    subprocess.run([sys.executable, HERE / "results.py", root / "book" / "results.md"], check=True)
     return outputs
 
 

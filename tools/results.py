@@ -1,10 +1,13 @@
 """Write book/results.md: every recorded result of the book, beside what others published.
 
-`make book` calls this. The page is made from the records and the trained models of the library and from
+    python tools/results.py [PAGE]                  what `make book` calls
+
+The page is made from the records and the trained models of the library and from
 `published.json`, never edited, and not kept in git.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,4 +84,5 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "book" / "results.md").write_text(page(), encoding="utf-8")
+    written = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "book" / "results.md"
+    written.write_text(page(), encoding="utf-8")
