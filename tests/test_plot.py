@@ -317,3 +317,8 @@ def test_shades_go_from_nothing_to_the_most_and_pictures_keep_their_rows():
     assert rows.count("<g ") == 5 and ">x</text>" in rows
     with pytest.raises(ValueError, match=r"shapes \[\(3,\)\]"):
         plot.pictures({"x": np.zeros(3)}, ALT)
+
+
+def test_names_of_columns_stand_upright_only_where_they_are_too_long():
+    short, long = (plot.heat(np.eye(9), ALT, columns=[name] * 9).html for name in ("a", "planning"))
+    assert "rotate(-90" not in short and "rotate(-90" in long

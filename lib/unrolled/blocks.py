@@ -5,6 +5,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -88,7 +89,7 @@ def heat(
     high, wide = m.shape
     rgba = np.empty((*m.shape, 4))
     rgba[..., :3] = np.where((m >= 0)[..., None], to_rgb(ROLES["h"]), to_rgb(ROLES["f"]))
-    few = m.size <= 80
+    few = m.size <= 80 and wide <= 14  # else the numbers would run into one another
     # The page shows through, light by day and dark by night; numbers need some of it to stand out.
     rgba[..., 3] = np.nan_to_num((0.7 if few else 1.0) * (np.abs(m) / most) ** 0.8)
     across = 5.2 if wide <= 24 else 7.2
@@ -99,8 +100,16 @@ def heat(
         axes.grid(visible=False)
         for i, j in np.ndindex(*m.shape) if few else ():
             axes.text(j, i, f"{m[i, j]:.2g}".replace("-", "−"), ha="center", va="center", fontsize=10)
-        for ticks, names, size in ((axes.set_xticks, columns, across), (axes.set_yticks, rows, 5)):
-            fit = min(11, 90 * size / max(1, len(names)))  # as many points as there is room for each name
-            ticks(range(len(names)), [plain(n)[:14] for n in names], fontsize=fit)
+        _name(axes, list(rows), list(columns), across / wide)
         label(axes, xlabel, ylabel, "" if few else f"strongest: {most:.3g}")
         return picture(figure, alt)
+
+
+def _name(axes: Axes, rows: list[str], columns: list[str], room: float) -> None:
+    """Names as large as fits; those of columns stand upright where `room`, in inches for each, is short."""
+    for ticks, names, size in ((axes.set_xticks, columns, room * len(columns)), (axes.set_yticks, rows, 5)):
+        fit = min(11, 90 * size / max(1, len(names)))  # as many points as there is room for each name
+        ticks(range(len(names)), [plain(n)[:14] for n in names], fontsize=fit)
+    longest = max((len(plain(n)[:14]) for n in columns), default=0)
+    if longest * 0.65 * min(11, 90 * room) > 66 * room:  # a letter is about 0.65 of its size wide; in points
+        axes.tick_params("x", labelrotation=90, labelsize=9)
