@@ -163,10 +163,10 @@ class UTranslator extends Figure {
       ["adjective", none, looks2[0] ?? ""],
       ["what", whats, noun2 || whats[0]],
     ];
-    this.selects = places.map(([, options, chosen]) =>
+    this.selects = places.map(([name, options, chosen]) =>
       el(
         "select",
-        { onchange: () => this.change() },
+        { onchange: () => this.change(), "aria-label": name },
         ...options.map((o) => el("option", { value: o, selected: o === chosen }, o || "–")),
       ),
     );
