@@ -101,7 +101,7 @@ def test_what_is_written_to_a_mapped_text_does_not_reach_the_file(file, tmp_path
 
 
 PASS = """
-import json, resource, sys, time
+import json, sys, time
 from itertools import islice
 from pathlib import Path
 import torch
@@ -131,18 +131,18 @@ def ratio(work):
 ratios = [ratio(read), ratio(measure)]
 read(1_000_000)
 measure(1_000_000)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1024)
 
-def own():
-    # MB that are the process's own.  Pages of a mapped file count towards its size too, but the kernel takes
-    # them back, and how many it maps around each one that is read differs from machine to machine.
+def megabytes(name):
+    # `resource` would name the parent's peak where that was larger: a child is born with it.
     status = Path("/proc/self/status")
-    return int(status.read_text().split("RssAnon:")[1].split()[0]) / 1024 if status.exists() else 0.0
+    return int(status.read_text().split(name + ":")[1].split()[0]) / 1024 if status.exists() else 0.0
 
-before = own()
+# Pages of a mapped file count towards a process's size, but the kernel takes them back, and how many it maps
+# around each one that is read differs from machine to machine.  RssAnon is what is the process's own.
+peak, before = megabytes("VmHWM"), megabytes("RssAnon")
 for _ in islice(train(RNN(65, 16), batches(x, 64, 16)), 20):
     pass
-print(json.dumps([*ratios, peak, own() - before]))
+print(json.dumps([*ratios, peak, megabytes("RssAnon") - before]))
 """
 
 

@@ -228,7 +228,7 @@ class Transformer(CoreModel):
 def check_room(a: Tensor, state: State, blocks: nn.ModuleList, context: int | None) -> None:
     """Raise a ValueError unless the state fits the layers and a, and has room for a in the context."""
     check_state(state, tuple, len(a))
-    if not all(isinstance(cache, Cache) for cache in state or ()):
+    if not all(hasattr(cache, "k") for cache in state or ()):
         raise ValueError("state holds no caches: expected what a transformer returned, or None")
     if state is not None and len(state) != len(blocks):
         raise ValueError(f"state has {len(state)} layers: this model has {len(blocks)}")

@@ -12,7 +12,7 @@ const LOOK = `
 .heads [aria-pressed="true"] { border: 3px solid var(--accent); padding: 1px; }
 .heads canvas { width: 100%; aspect-ratio: 1; image-rendering: pixelated; color: var(--h); }
 .told { font: 15px/27px var(--mono); height: 144px; overflow-y: auto; border: 1px solid var(--line); border-radius: 10px; padding: 4px 8px; }
-.told span { display: inline-block; width: 10.5px; height: 26px; text-align: center; cursor: pointer; white-space: pre; border-radius: 2px;
+.told span { display: inline-block; width: 10.5px; height: 26px; text-align: center; cursor: crosshair; white-space: pre; border-radius: 2px;
   background: color-mix(in srgb, var(--accent) calc(45% * var(--w)), transparent); box-shadow: inset 0 calc(-7px * var(--w)) 0 var(--accent); }
 .told .who { outline: 2px solid var(--text); outline-offset: -2px; }
 .where { min-height: 2.9em; font-variant-numeric: tabular-nums; }

@@ -9,7 +9,7 @@ const SECONDS = 0.6;
 const SLICE = 24; // milliseconds of singing between two breaths, so that the page stays awake
 const SOUNDS = { heed: "ee", head: "eh", hod: "ah", hawed: "aw", "who'd": "oo" };
 const LOOK = `
-.stack { display: block; width: 100%; height: 236px; cursor: pointer; touch-action: manipulation; }
+.stack { display: block; width: 100%; height: 236px; cursor: crosshair; touch-action: manipulation; }
 .stack .faint { stroke: var(--text); stroke-opacity: 0.18; fill: none; }
 .stack .lines { stroke: var(--h); stroke-width: 2; fill: none; }
 .stack .node { fill: var(--page); stroke: var(--text); stroke-opacity: 0.4; }

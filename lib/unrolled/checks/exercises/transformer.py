@@ -178,7 +178,7 @@ def _mask_case(g: torch.Generator, i: int) -> dict[str, Any]:
 
 
 def _none_is_blind(trial: Trial) -> bool:
-    return bool(trial.got.any(1).all())
+    return bool(trial.got.any(-1).all())
 
 
 MASK = Exercise(
