@@ -67,7 +67,7 @@ check: env  ## Quotes, notebooks and README table are current
 	@$(BIN)/python tools/readme.py check
 
 pytest: env
-	@$(BIN)/python -m pytest -rs
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile
 
 test-slow: env  ## Of the tests, only the long ones: mutants, every notebook twice in one kernel
 	@$(BIN)/python -m pytest -rs -m slow

@@ -206,8 +206,9 @@ def read_only(tmp_path, monkeypatch):
     cache.chmod(0o500)
     monkeypatch.setattr(data.tempfile, "tempdir", "/tmp")
     if os.geteuid() == 0:
-        for parent in (tmp_path, *tmp_path.parents[:2]):
-            parent.chmod(0o755)
+        for parent in (tmp_path, *tmp_path.parents):
+            if not parent.stat().st_mode & 0o001:     # nobody may not walk through it
+                parent.chmod(0o755)
         cache.chmod(0o555)
         os.seteuid(65534)
         yield cache
