@@ -57,6 +57,7 @@ test: env  ## Everything that must hold: lint, quotes, book, tests
 	  echo; \
 	  if [ -z "$$UNROLLED_CHROMIUM" ]; then \
 	    echo "NOT RUN: page tests, there is no Chromium (cure: install it, or set UNROLLED_CHROMIUM)"; fi; \
+	  echo "NOT RUN: the long tests (they are: make test-slow)"; \
 	  if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "PASSED: $(STEPS)"; fi
 
 lint: env  ## Style of all Python
@@ -67,10 +68,10 @@ check: env  ## Quotes, notebooks and README table are current
 	@$(BIN)/python tools/readme.py check
 
 pytest: env
-	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile -m "not slow"
 
-test-slow: env  ## Of the tests, only the long ones: mutants, every notebook twice in one kernel
-	@$(BIN)/python -m pytest -rs -m slow
+test-slow: env  ## The long tests: mutants, trainings, every notebook twice in one kernel
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist load -m slow
 
 weave: env  ## Quote the library in the chapters, write the notebooks and the README's table
 	@$(BIN)/python tools/weave.py weave

@@ -1,4 +1,6 @@
-"""Every notebook runs from top to bottom without a network, twice; every exercise can be solved.
+"""Every notebook runs from top to bottom without a network; every exercise can be solved.
+
+`make test-slow` runs each of them twice in one kernel besides.
 
 One chapter alone: `pytest tests/test_notebooks.py -k 04`.
 """
@@ -71,7 +73,6 @@ def test_there_is_a_notebook_for_every_chapter():
     assert NOTEBOOKS and [n.stem for n in NOTEBOOKS] == [c.stem for c in CHAPTERS]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_nbval_passes_without_a_network(path, kernels):
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *NBVAL, path]
