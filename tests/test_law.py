@@ -11,6 +11,7 @@ from unrolled import orders, scenes, stories
 from unrolled.bag import Bag
 from unrolled.gru import GRU, GRUCore
 from unrolled.lstm import LSTM, LSTMCore
+from unrolled.mixture import Mixture
 from unrolled.neighbours import Neighbours
 from unrolled.ngram import NGram
 from unrolled.nimble import Nimble
@@ -64,6 +65,7 @@ ZOO = {
     "3-gram, unsmoothed": ngram(3, "none"),
     "3-gram, float64": lambda: ngram(3, "kneser_ney")().double(),
     "8-gram": ngram(8, "kneser_ney"),
+    "mixture": lambda: Mixture(trained(LSTM(V, 12)), ngram(3, "kneser_ney")(), 0.7),
     "oracle": lambda: stories.Oracle(WORDS),
     "lstm, random": lambda: LSTM(V, 12),
     "lstm, trained": lambda: trained(LSTM(V, 12)),

@@ -1,6 +1,6 @@
 """A small transformer that learns a lot from little: what helped on two CPU cores, beside `transformer`.
 
-Against the same text and the same time, in `benchmarks/character_transformer.py`:
+Against the same text and the same time, in `benchmarks/character_models.py`:
 
 - questions and keys are normalised, so no head can become certain too early (Henry et al., 2020, 2010.04245);
 - each element looks with a share of the one before it, so pairs of letters need no head of their own (Peng et
