@@ -6,14 +6,18 @@
   if (!waiting || !formulas.length) return;
   const hands = ["scroll", "pointerdown", "keydown"];
 
-  // A formula wider than the page scrolls inside itself; the keyboard must be able to reach it, and only then.
+  // What is wider than the page scrolls inside itself; the keyboard must be able to reach it, and only then.
+  // The theme looks at its tables before their formulas are set, so they are looked at again here.
+  const wide = "mjx-container[display], .pst-scrollable-table-container";
   const sizes = new ResizeObserver((changes) => {
-    for (const { target } of changes) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
+    for (const it of new Set(changes.map(({ target }) => target.closest(wide)))) {
+      if (it.scrollWidth > it.clientWidth) it.tabIndex = 0;
+      else it.removeAttribute("tabindex");
     }
   });
-  const watch = () => document.querySelectorAll("mjx-container[display]").forEach((it) => sizes.observe(it));
+  const watch = () => document.querySelectorAll(wide).forEach((it) => {
+    for (const part of [it, ...it.children]) sizes.observe(part);
+  });
 
   const load = () => {
     eye.disconnect();
