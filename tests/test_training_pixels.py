@@ -57,7 +57,7 @@ def test_the_saved_weights_are_those_that_were_measured(tmp_path):
 def test_the_model_that_comes_along_reaches_what_it_says():
     model, facts = pixels.trained()
     assert facts["cpu_seconds"] <= 180 and facts["data"] == "scenes" and facts["date"] and facts["device"]
-    assert pixels.TRAINED.stat().st_size < 300_000
+    assert pixels.TRAINED["scenes"].stat().st_size < 300_000
     mean, error = pixels.nats(model, scenes.sample(300, seed=50))
     assert abs(mean - facts["test_nats"]) < 4 * error
 

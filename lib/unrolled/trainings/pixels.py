@@ -4,8 +4,8 @@
 
 The data are the fixed binarised MNIST (train to learn, valid to choose the weights, test for the number that
 papers print), or the embedded digits or scenes. A run that was stopped goes on where it was, if it has the
-same --save. It runs where `runtime.device` says, so on a GPU where there is one. `trained()` is a model that
-such a run made on a CPU, in the minutes that its file names; chapter 9 and its live figure load it.
+same --save. It runs where `runtime.device` says, so on a GPU where there is one. `trained()` are models that
+such runs made on a CPU, in the minutes that their files name; chapter 9 and its live figure load them.
 
 Published, in nats per image on the test set of binarised MNIST (van den Oord et al. 2016, arXiv 1601.06759):
 PixelCNN 81.30, Row LSTM 80.54, Diagonal BiLSTM with one layer 80.75, with seven 79.20.
@@ -36,7 +36,9 @@ MODELS = {
     "row": PixelRowLSTM,
     "diagonal": PixelDiagonalBiLSTM,
 }
-TRAINED = Path(__file__).parent.parent / "live_models" / "pixelcnn_scenes.safetensors"
+KEPT = Path(__file__).parent.parent / "live_models"
+TRAINED = {"scenes": KEPT / "pixelcnn_scenes.safetensors", "mnist": KEPT / "pixelcnn_mnist.safetensors"}
+SHAPES = {"mnist": (2, (28, 28)), "digits": (2, (8, 8)), "scenes": (len(scenes.LEVELS), scenes.SIZE)}
 PUBLISHED = {"pixelcnn": 81.30, "row": 80.54, "diagonal": 79.20}  # nats, binarised MNIST, test
 
 
@@ -96,11 +98,11 @@ def train(a: argparse.Namespace) -> tuple[PixelModel, dict]:
     }
 
 
-def trained() -> tuple[PixelModel, dict]:
-    """The model of the scenes that comes with the library, and the facts of its training."""
-    tensors, facts = checkpoint.load(TRAINED)
-    model = MODELS[facts["network"]](len(scenes.LEVELS), scenes.SIZE, facts["hidden"], facts["layers"])
-    checkpoint.fill(model, tensors, TRAINED, facts["architecture"])
+def trained(data: str = "scenes") -> tuple[PixelModel, dict]:
+    """The model of the scenes, or of binarised MNIST, that the library carries, and how it was trained."""
+    tensors, facts = checkpoint.load(TRAINED[data])
+    model = MODELS[facts["network"]](*SHAPES[data], facts["hidden"], facts["layers"])
+    checkpoint.fill(model, tensors, TRAINED[data], facts["architecture"])
     return model.eval(), facts
 
 
