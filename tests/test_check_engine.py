@@ -151,6 +151,21 @@ def test_a_cut_graph_is_named():
     assert "cut off" in seen(lambda x, n: shares(x.detach(), n), wrong={})
 
 
+def test_two_mistakes_at_once_are_told_by_the_cases_in_which_one_shows_alone():
+    def double(x, n):
+        return x + n if n == 3 else x.abs() ** n
+
+    said = seen(double)
+    assert "In 2 of the 3 wrong cases it looks like: not divided. Divide by the sum." in said
+
+
+def test_what_looks_like_a_known_mistake_once_only_is_not_called_so():
+    def odd(x, n):
+        return x.abs() ** n if n == 1 else x + n
+
+    assert "looks like" not in seen(odd)
+
+
 def test_a_graph_that_is_cut_in_part():
     def partly(x, n):
         p = x.abs() ** n

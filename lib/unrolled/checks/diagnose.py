@@ -1,7 +1,8 @@
 """From a wrong result to its reason: the known wrong answers of the exercise.
 
 A known wrong answer runs on the same seeded cases. Where it gives what the learner's function gives, and is
-refused for the same reason, its hint is the one to show.
+refused for the same reason, its hint is the one to show. Who made two mistakes at once does so in some cases
+only: then the verdict says in how many.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,6 +21,20 @@ def known(exercise: Any, trials: list[Trial], failure: Failure) -> tuple[str, st
         if found and found.name == failure.name:
             return name, hint
     return None
+
+
+def mostly(exercise: Any, trials: list[Trial], failure: Failure) -> tuple[str, str, str] | None:
+    """(name, hint, "2 of the 3") of the known wrong answer that does the same in most of the wrong cases.
+
+    The case that is shown is among them, and one more at least.
+    """
+    missed = [t for t in trials if not (t.outcome.broken or same(t.expected, t.got, strict=False))]
+    best = None
+    for name, (wrong, hint) in exercise.wrong.items():
+        alikes = [t.index for t in missed if alike(exercise.again(wrong, t).outcome, t.outcome)]
+        if failure.trial.index in alikes and len(alikes) > max(1, len(missed) / 2, best[0] if best else 0):
+            best = len(alikes), name, hint
+    return best and (best[1], best[2], f"{best[0]} of the {len(missed)}")
 
 
 def _while_alike(exercise: Any, wrong: Callable[..., Any], trials: list[Trial]) -> Iterator[Trial]:

@@ -14,7 +14,7 @@ import torch
 
 from . import attempt, gradients
 from .compare import clone, describe, same
-from .diagnose import known
+from .diagnose import known, mostly
 from .guards import BEFORE, SHAPE, values
 from .heat import Picture, heat
 from .nearmiss import near
@@ -154,13 +154,24 @@ class Exercise(Sheet):
         match = known(self, trials, failure)
         end = "" if failure.message[-1] in ".?!" else "."
         say = [Block("lead", f"What happened: {failure.message}{end}")]
-        say += _diagnosis(match, trials) + self._evidence(failure) + _asides(answer, failure.trial)
+        say += self._diagnosis(match, trials, failure) + self._evidence(failure)
+        say += _asides(answer, failure.trial)
         return self._verdict(
             "stopped" if broken and broken.stopped else "not yet",
             [self._marks(failure.place, "✗"), *say],
             failed=failure.name,
             looks_like=match[0] if match else "",
         )
+
+    def _diagnosis(self, match: tuple[str, str] | None, trials: list[Trial], failure: Failure) -> list[Block]:
+        """One diagnosis at most: the known wrong answer, else the near miss, else what it mostly is."""
+        if match:
+            return [Block("lead", f"This looks like: {match[0]}. {match[1]}")]
+        if message := near(trials):
+            return [Block("lead", f"A near miss: {message}")]
+        if part := mostly(self, trials, failure):
+            return [Block("lead", f"In {part[2]} wrong cases it looks like: {part[0]}. {part[1]}")]
+        return []
 
     def _marks(self, met: int, unmet: str = "") -> Block:
         """The list of demands: met, the one that decided (with the sign `unmet`), and those not looked at."""
@@ -185,14 +196,6 @@ def _two_lines(name: str, want: Any, have: Any) -> list[str]:
         return []
     yours = f"{'your' if name else 'yours'}{name}:"
     return [f"expected{name}: {texts[0]}", f"{yours:{10 + len(name)}}{texts[1]}"]
-
-
-def _diagnosis(match: tuple[str, str] | None, trials: list[Trial]) -> list[Block]:
-    """One diagnosis at most: the known wrong answer, else the near miss."""
-    if match:
-        return [Block("lead", f"This looks like: {match[0]}. {match[1]}")]
-    message = near(trials)
-    return [Block("lead", f"A near miss: {message}")] if message else []
 
 
 def _asides(answer: Callable[..., Any], trial: Trial) -> list[Block]:
