@@ -2,13 +2,16 @@
 
 import json
 import math
+import os
+from pathlib import Path
 
 import pytest
 import torch
-from unrolled import checkpoint, images, scenes
+from unrolled import checkpoint, images, records, scenes
 from unrolled.pixelcnn import GatedPixelCNN
 from unrolled.trainings import pixels
 
+MIRROR = Path(os.environ.get("UNROLLED_DATA") or Path(__file__).parents[2] / "shared" / "data")
 TINY = "--data digits --hidden 4 --layers 1 --batch 16 --valid 20 --test 30".split()
 
 
@@ -59,6 +62,22 @@ def test_the_model_that_comes_along_reaches_what_it_says():
     assert facts["cpu_seconds"] <= 180 and facts["data"] == "scenes" and facts["date"] and facts["device"]
     assert pixels.TRAINED["scenes"].stat().st_size < 300_000
     mean, error = pixels.nats(model, scenes.sample(300, seed=50))
+    assert abs(mean - facts["test_nats"]) < 4 * error
+
+
+def test_the_model_of_mnist_is_the_one_of_the_record():
+    model, facts = pixels.trained("mnist")
+    assert model.size == (28, 28) and facts["data"] == "mnist" and facts["device"]
+    (row,) = [row for row in records.show("binarised_mnist").rows if "ours" in row[0]]
+    assert row[2:] == [facts["parameters"], round(facts["test_nats"], 2)]
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not (MIRROR / "binarized_mnist").is_dir(), reason="needs the mirror of public data")
+def test_it_knows_new_digits_as_well_as_it_says(monkeypatch):
+    monkeypatch.setenv("UNROLLED_DATA", str(MIRROR))
+    model, facts = pixels.trained("mnist")
+    mean, error = pixels.nats(model, images.binarised_mnist("test")[:200])
     assert abs(mean - facts["test_nats"]) < 4 * error
 
 

@@ -112,7 +112,8 @@ def main(given: Sequence[str] | None = None) -> dict:
     model, result = train(a)
     text = json.dumps(result, indent=1)
     if a.weights:
-        facts = {name: fact for name, fact in result.items() if name != "model"}
+        kept = result.keys() - {"model", "save", "weights", "out"}
+        facts = {name: result[name] for name in sorted(kept)}
         checkpoint.save(a.weights, model.half(), network=a.model, **facts)
     if a.out:
         Path(a.out).write_text(text + "\n", encoding="utf-8")
