@@ -100,7 +100,7 @@ def contest(chained: bool, music: dict[str, list[Tensor]], budget: float) -> lis
     def rate(step: int) -> float:  # up over 50 steps, level, and down over the last 70 % of the budget
         return min((step + 1) / 50, 1.0, left() / 0.7)
 
-    for step in train(model, source, rate, optimiser=optimiser):
+    for step in train(model, source, rate, optimiser=optimiser):  # noqa: B007
         if not left():
             break
     with reading(model), torch.no_grad():
