@@ -104,3 +104,8 @@ def test_bad_ids_and_states_are_named(unchecked):
         model(torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, H + 1))
     with pytest.raises(ValueError, match="at least 1"):
         RNN(0, 5)
+
+
+def test_the_smallest_network_knows_one_symbol_and_keeps_one_number():
+    logits, state = RNN(1, 1)(torch.zeros(1, 3, dtype=torch.long))
+    assert logits.shape == (1, 3, 1) and state.shape == (1, 1)
