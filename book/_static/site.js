@@ -28,7 +28,7 @@
     document.head.append(script);
   };
   const eye = new IntersectionObserver((seen) => seen.some((it) => it.isIntersecting) && load(), {
-    rootMargin: "1200px",
+    rootMargin: "200px",
   });
   formulas.forEach((formula) => eye.observe(formula));
   hands.forEach((hand) => addEventListener(hand, load, { passive: true }));
