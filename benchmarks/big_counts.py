@@ -62,8 +62,8 @@ def apart(path: Path, tokens: int, memory: str, folder: Path) -> tuple[float, fl
     done = subprocess.run(call, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    seconds, megabytes = map(float, done.stdout.split())
-    return seconds, megabytes
+    seconds, most = map(float, done.stdout.split())
+    return seconds, most
 
 
 def main() -> None:

@@ -39,3 +39,9 @@ def test_a_published_figure_has_a_record_a_protocol_and_a_reference_that_exists(
 
 def test_markup_in_a_value_stays_text():
     assert results.table(["a|b"], [["<i>*x*"]]) == "| a\\|b |\n|---|\n| \\<i\\>\\*x\\* |"
+
+
+def test_no_trained_model_names_a_place_of_the_machine_that_trained_it():
+    for path in sorted(results.TRAINED.glob("*.safetensors")):
+        words = [fact for fact in results.checkpoint.read(path)[1].values() if isinstance(fact, str)]
+        assert not [word for word in words if word.startswith("/")], path.name
