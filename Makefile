@@ -11,6 +11,10 @@ UNROLLED_CHROMIUM ?= $(shell for p in chromium chromium-browser google-chrome go
 ifneq ($(UNROLLED_CHROMIUM),)
 export UNROLLED_CHROMIUM
 endif
+# On Linux, without PIP_EXTRA_INDEX_URL, PyTorch brings its GPU libraries: 5 GB more on disk.
+WITH_GPU = $(if $(strip $(PIP_EXTRA_INDEX_URL)),,$(filter Linux,$(shell uname -s)))
+TAKES = $(if $(WITH_GPU),7,2)
+NEEDS = $(if $(WITH_GPU),9,3)
 BIN = .venv/bin
 PORT ?= 8000
 STEPS = lint check book pytest
@@ -32,10 +36,12 @@ install:
 	  echo "$(PYTHON) comes without its venv module."; \
 	  echo "Cure: on Debian and Ubuntu, sudo apt install python3-venv; elsewhere, Python from python.org has it."; \
 	  exit 1; }
-	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); test $$free -ge 3 || { \
-	  echo "Only $$free GB of disk are free here: the environment takes 3 GB."; \
-	  echo "Cure: make room (pip cache purge frees some), or clone to another disk."; exit 1; }
-	@echo "Creating .venv with $$($(PYTHON) --version): about 2 GB, two minutes on a fast line."
+	@free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); test $$free -ge $(NEEDS) || { \
+	  echo "Only $$free GB of disk are free here: the environment takes $(NEEDS) GB while it is made."; \
+	  echo "Cure: make room (pip cache purge frees some), or clone to another disk."; \
+	  test -z "$(WITH_GPU)" || echo "Without a GPU: set PIP_EXTRA_INDEX_URL to PyTorch's CPU wheels" \
+	    "(see README.md), and 3 GB are enough."; exit 1; }
+	@echo "Creating .venv with $$($(PYTHON) --version): about $(TAKES) GB, two minutes on a fast line."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -73,12 +79,15 @@ pytest: env
 test-slow: env  ## The long tests: mutants, trainings, every notebook twice in one kernel
 	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist load -m slow
 
-weave: env  ## Quote the library in the chapters, write the notebooks and the README's table
-	@$(BIN)/python tools/weave.py weave
+weave: env  ## Quote the library in the chapters, write notebooks and README table (FORCE=1: over your work)
+	@$(BIN)/python tools/weave.py weave $(if $(filter 1,$(FORCE)),--force)
 	@$(BIN)/python tools/readme.py
 
-lab: env  ## Open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab notebooks
+lab: env  ## Open JupyterLab on your copies of the notebooks, in my_notebooks/
+	@mkdir -p my_notebooks
+	@for notebook in notebooks/*.ipynb; do \
+	  copy="my_$$notebook"; test -e "$$copy" || cp "$$notebook" "$$copy" || exit 1; done
+	@$(BIN)/jupyter lab my_notebooks
 
 clean:  ## Remove what was built; .venv stays
 	@rm -rf _build .pytest_cache .ruff_cache .hypothesis .benchmarks lib/*.egg-info

@@ -4,12 +4,18 @@ import pytest
 import torch
 from test_law import ZOO, member, tokens
 from unrolled import stories
+from unrolled.attention import Multiplicative
+from unrolled.canvas import Canvas
+from unrolled.encoder_decoder import EncoderDecoder
 from unrolled.evaluate import evaluate
 from unrolled.generate import generate, greedy, sample
 from unrolled.gru import GRUCore
+from unrolled.lookback import LookBack
 from unrolled.lstm import LSTM, LSTMCore
 from unrolled.model import nll
 from unrolled.ngram import NGram
+from unrolled.policy import Memoryless
+from unrolled.repetition import NoRepeat
 from unrolled.rnn import RNN
 from unrolled.seq2seq import Encoder, Seq2Seq
 from unrolled.train import batches, streams
@@ -32,6 +38,8 @@ BAD = {  # what is wrong: the call, and what its message says of argument and va
     "an id past the vocabulary": (lambda m, x: m(x.fill_(m.vocab_size)), "ids from .* this model knows"),
     "a negative id": (lambda m, x: m(x.fill_(-1)), "ids from -1 to -1"),
     "a list": (lambda m, x: m(x.tolist()), "x is a list"),
+    "short numbers": (lambda m, x: m(x.to(torch.int8)), r"x is torch.int8, .* call x.long\(\)"),
+    "bytes": (lambda m, x: m(x.to(torch.uint8)), r"x is torch.uint8, .* call x.long\(\)"),
     "an array of numpy": (lambda m, x: m(x.numpy()), "x is a ndarray"),
     "a state of more rows": (lambda m, x: m(x, state_of(m, 3)), "state "),
     "a state of fewer rows": (lambda m, x: m(x, state_of(m, 1)), "state "),
@@ -54,11 +62,33 @@ def rnn():
     return RNN(7, 4)
 
 
+def translator():
+    return EncoderDecoder(7, 7, 4, 1, 1)
+
+
+def looker():
+    return Seq2Seq(Encoder(7, GRUCore(4, 4)), 7, GRUCore(4, 4), Multiplicative(4, 4))
+
+
+def notes():
+    return LookBack(Memoryless(4, 4))
+
+
 OTHERS = {
     "a text with two axes": (lambda: batches(LONG.view(10, 10), 4, 2), "pass one text of shape"),
     "a window longer than the text": (lambda: batches(LONG, 101, 2), "need 102"),
     "more streams than text": (lambda: next(iter(streams(LONG, 90, 8))), "need 728"),
-    "one token has no next one": (lambda: nll(rnn(), LONG[None, :1]), "x is 1 long"),
+    "one token has no next one": (lambda: nll(rnn(), LONG[None, :1]), r"x has shape \(1, 1\): it takes"),
+    "no rows have no mean": (lambda: nll(rnn(), LONG.view(20, 5)[:0]), r"x has shape \(0, 5\): it takes"),
+    "a source without rows": (lambda: translator().start(LONG.view(20, 5)[:0]), r"source has shape \(0, 5\)"),
+    "a word where a source was read": (lambda: translator()(LONG[None], "hello"), "state is a str"),
+    "a word where it looks back": (lambda: looker()(LONG[None], "hello"), "state is a str"),
+    "a source of more rows": (
+        lambda: looker()(LONG[None], looker().start(LONG.view(20, 5))), "made for 20 rows: x has 1"),
+    "a word where nothing repeats": (lambda: NoRepeat(rnn())(LONG[None], "hello"), "state is a str"),
+    "one row's notes for three": (
+        lambda: notes()(torch.zeros(3, 2, 4), notes()(torch.zeros(1, 2, 4))[1]), "made for 1 rows: x has 3"),
+    "a drawing in one action": (lambda: Canvas(5, limit=1).reset(), "limit is 1: a target by chance takes 2"),
     "a score of nothing": (lambda: evaluate(rnn(), LONG[:1]), "two or more tokens"),
     "an empty corpus": (lambda: NGram(2, 7).fit(LONG[:0]), "nothing to count"),
     "an unknown letter": (lambda: Vocab.chars("abc").encode("abz"), "z"),
@@ -73,6 +103,8 @@ OTHERS = {
     "a negative temperature": (lambda: sample(torch.zeros(1, 7), -1.0), "temperature is -1"),
     "a distribution of nan": (lambda: sample(torch.full((1, 7), torch.nan)), "nan"),
     "nothing possible": (lambda: sample(torch.full((1, 7), -torch.inf)), "impossible"),
+    "an end that is no symbol": (
+        lambda: generate(rnn(), LONG[None, :2], 3, stop=7), "stop is 7: expected one of the ids 0 to 6"),
     "fewer steps than none": (lambda: list(generate(rnn(), LONG[None, :2], -1)), "steps is -1"),
     "a text whose end is cut": (lambda: stories.floor("half a story"), "new line"),
 }

@@ -211,6 +211,13 @@ def test_the_coverage_penalty_is_gnmts():
     assert coverage_penalty(attention.sum(0), 0.2).item() == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_symbol_without_any_attention_costs_much_but_not_all(dtype):
+    none, some = coverage_penalty(torch.tensor([[0.0, 1.0], [1e-3, 1.0]], dtype=dtype), 0.2)
+    assert none.isfinite() and none < some
+    assert coverage_penalty(torch.zeros(2, dtype=dtype), 0.2) < none  # two such symbols cost more
+
+
 def test_a_longer_text_wins_when_length_is_paid_for():
     start, last = [0.55, 0.0, 0.45, 0.0], [1.0, 0.0, 0.0, 0.0]  # stop at once, or write two more
     model = Chain([last, start, [0.0, 0.0, 0.0, 1.0], last])

@@ -41,6 +41,17 @@ def test_one_long_text_in_pieces_counts_as_in_one(tmp_path, monkeypatch):
     assert same([level[:2] for level in levels], [level[:2] for level in count(*join([x], V), 4, V)])
 
 
+def test_several_threads_count_as_one(tmp_path):
+    x = torch.randint(1000, (250_000,), generator=torch.Generator().manual_seed(0))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        levels = bigcounts.count(x, 2, 1000, tmp_path)  # more rows than one thread reads at a time
+    finally:
+        torch.set_num_threads(threads)
+    assert same([level[:2] for level in levels], [level[:2] for level in count(*join([x], 1000), 2, 1000)])
+
+
 @pytest.mark.parametrize("smoothing", ["none", "add_alpha", "kneser_ney"])
 def test_a_model_that_takes_the_counts_is_the_model_that_was_fitted(tmp_path, smoothing):
     x = torch.randint(V, (2_000,), generator=torch.Generator().manual_seed(1))

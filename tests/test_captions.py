@@ -203,6 +203,16 @@ def test_scores_count_words_after_the_true_beginning_and_captions_written_alone(
     assert whole == 0.5 and words == pytest.approx((3 + 1) / (3 + 2))
 
 
+def test_a_batch_goes_where_the_model_is():
+    lessons = captioned(drawn(4), [torch.tensor([0, 1, 0])] * 4, 2)
+    assert lessons.loss(make().to("meta"), next(lessons)).device.type == "meta"
+
+
+def alone():
+    """A batch of a caption that has an end and no beginning."""
+    return captioned(drawn(1), [torch.tensor([0])], 1)
+
+
 @pytest.mark.parametrize(
     "wrong, message",
     [
@@ -215,6 +225,7 @@ def test_scores_count_words_after_the_true_beginning_and_captions_written_alone(
         (lambda: Captioner(Encoder(SIZE, (4,)), 0, GRUCore(D, H)), "vocab_size is 0"),
         (lambda: captioned(drawn(2), [torch.tensor([0, 1, 0])], 1), "2 pictures, 1 captions"),
         (lambda: captioned(drawn(1), [torch.tensor([0, 1, 0])], 2), "batch is 2"),
+        (lambda: alone().loss(make(), next(alone())), "shorter than 2 symbols"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_by_name(wrong, message):

@@ -351,6 +351,7 @@ def test_no_answer_makes_a_check_raise(exercise):
         verdict = exercise.judge(answer)
         assert verdict.status in ("not yet", "stopped", "not attempted"), answer
         assert verdict._repr_html_() and "itself broke" not in repr(verdict), answer
+        assert "cannot be tested" not in repr(verdict), answer  # better words are due
 
 
 # --- near misses
@@ -421,6 +422,7 @@ def test_there_is_no_heat_map_of_what_is_no_matrix():
     picture = Picture(lambda m: m[0], "rows", "columns")
     assert heat(picture, torch.ones(2), "x") is None
     assert heat(picture, torch.ones(2, 2, 2), torch.ones(2, 3, 3)) is None
+    assert heat(picture, torch.ones(1, 2, 2), torch.ones(1, 2, 2).cfloat()) is None
 
 
 def test_a_verdict_is_shown_once_in_a_cell(capsys):
@@ -480,8 +482,9 @@ def test_what_is_not_a_number_is_said_to_be_none(answer):
     assert "number" in repr(check.table_size.judge(answer))
 
 
-def test_a_number_that_nobody_foresaw_gets_its_ratio():
-    assert "3 times the right one" in repr(check.table_size.judge(3e20))
+def test_a_number_that_nobody_foresaw_gets_its_ratio_where_that_tells_something():
+    assert "the right one times 10." in repr(check.table_size.judge(1e21))
+    assert "too large" in repr(check.table_size.judge(3e20))
     assert "far too small" in repr(check.table_size.judge(0))
 
 
@@ -509,10 +512,11 @@ def test_descriptions_are_short_and_harmless():
     assert describe(torch.zeros(5, 5)) == "(5, 5) float32"
     assert describe("a" * 200).endswith(" ...") and len(describe(["word"] * 99)) <= 72
     assert describe(Hostile()) == "a function"
+    assert describe((True, [1, "a"])) == "(True, [1, 'a'])" and describe(zip()) == "a zip"
 
 
 def test_sameness_tells_kinds_apart_and_forgives_rounding():
     assert same(torch.tensor(1.0), torch.tensor(1.0 + 1e-6)) and not same(1.0, 1.0 + 1e-5)
     assert same(1, 1.0) and not same(True, 1) and same(torch.tensor(2.0), 2.0, strict=False)
-    assert same({"a": [1, 2]}, {"a": [1, 2]}) and not same({"a": 1}, {"b": 1})
+    assert same({"a": [1, 2]}, {"a": (1, 2)}) and not same({"a": 1}, {"b": 1})
     assert not same(torch.ones(2), torch.ones(2, dtype=torch.bool))

@@ -121,6 +121,7 @@ def test_a_wrong_answer_is_refused_and_named(exercise, name):
         verdict = exercise.judge(function, seed)
         assert verdict.status in ("not yet", "stopped"), seed
         assert verdict.looks_like == name, verdict
+        assert "cannot be tested" not in repr(verdict), verdict
         assert verdict.use is exercise.model
 
 

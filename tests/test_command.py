@@ -1,6 +1,7 @@
 """`python -m unrolled.train`: any model on any text, resumed, logged, saved with its vocabulary, sampled."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from unrolled import checkpoint, command, stories
 from unrolled.checkpoint import BadCheckpoint
 from unrolled.command import MODELS, build, main, settings
 from unrolled.evaluate import evaluate
+from unrolled.fetch import DataError
 from unrolled.log import LoggedRun
 from unrolled.rnn import RNN
 from unrolled.texts import read
@@ -68,6 +70,11 @@ def test_the_shell_reaches_it_and_one_word_says_what_is_wrong(book):
     (["--set", "hidden=8", "depth=2"], "unexpected keyword argument 'depth'; rnn takes hidden"),
     (["--set", "hidden=8", "--valid", "1"], "share is 1.0"),
     (["--set", "hidden=8", "--prompt", "\u20ac"], "unknown symbol '\u20ac'"),
+    (["--set", "hidden=8", "--prompt", ""], "--prompt has 0 symbols: expected at least 1"),
+    (["--set", "hidden=8", "--lr", "0"], "--lr is 0.0: expected more than 0"),
+    (["--set", "hidden=8", "--lr", "nan"], "--lr is nan: expected more than 0"),
+    (["--set", "hidden=8", "--lr", "1e30"], "Try a smaller lr"),
+    (["--set", "hidden=8", "--threads", "0"], "--threads is 0: it takes at least 1"),
     (["--set", "hidden=8", "--batch", "9999"], None),
     (["--set", "hidden=8", "--schedule", "cosine", "--warmup", "99"], "warmup is 99 of 4 steps"),
 ])
@@ -77,6 +84,46 @@ def test_bad_arguments_end_with_one_line(arguments, says, book):
     with pytest.raises(SystemExit) as stopped:
         main(["rnn", book, *SMALL, *arguments])
     assert says in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+def test_a_text_too_short_to_be_parted_is_named(tmp_path):
+    (tmp_path / "short").write_text("hello", encoding="utf-8")
+    with pytest.raises(SystemExit, match="a text of 5 symbols gives 5 to train on and 0 to validate on"):
+        main(["rnn", "short", "--set", "hidden=8"])
+
+
+def test_data_that_cannot_be_had_end_with_one_line(monkeypatch):
+    def none(*given):
+        raise DataError("it cannot be had")
+
+    monkeypatch.setattr(command, "read", none)
+    with pytest.raises(SystemExit, match="unrolled.train: it cannot be had"):
+        main(["rnn", "tinyshakespeare", "--set", "hidden=8"])
+
+
+def test_a_prompt_that_the_model_cannot_read_is_told_before_the_training(book, monkeypatch):
+    monkeypatch.setattr(command, "learn", lambda *given: pytest.fail("it trained first"))
+    given = ["transformer", book, "--set", *SETTINGS["transformer"], *SMALL]
+    with pytest.raises(SystemExit, match="--prompt has 9 symbols: expected 1 to 8, which is what the model"):
+        main([*given, "--prompt", "Tim " * 2 + "T"])
+
+
+def test_a_model_is_saved_before_it_is_measured(book, monkeypatch):
+    monkeypatch.setattr(command, "evaluate", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["rnn", book, "--set", "hidden=8", *SMALL, "--path", "m.safetensors"])
+    assert checkpoint.load("m.safetensors")[1]["vocab"] == read(book).vocab
+
+
+@pytest.mark.parametrize(("more", "threads"), [([], "1 thread"), (["--threads", "2"], "2 thread")])
+def test_the_shell_loads_no_plots_and_says_how_many_threads_it_takes(book, more, threads):
+    script = ("import sys, torch\nfrom unrolled.command import main\nmain(sys.argv[1:])\n"
+              "assert 'matplotlib' not in sys.modules")
+    given = ["rnn", book, "--set", "hidden=8", *SMALL, *more]
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", script, *given], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert threads in done.stdout.splitlines()[0]
 
 
 def test_an_unknown_data_set_is_answered_with_those_there_are():
@@ -147,12 +194,23 @@ def test_a_line_that_a_kill_cut_short_leaves_the_log(book):
     assert [line["step"] for line in lines() if "bits" in line] == [1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.parametrize("changed", [["--lr", "0.1"], ["--batch", "8"], ["--carry"], ["--set", "hidden=9"]])
+@pytest.mark.parametrize("changed", [["--lr", "0.1"], ["--batch", "8"], ["--carry"], ["--set", "hidden=9"],
+                                     ["--file", "other"]])
 def test_a_training_is_not_taken_up_with_other_settings(changed, book):
     given = ["rnn", book, "--set", "hidden=8", *SMALL, "--path", "m.safetensors"]
     main(given)
-    with pytest.raises(SystemExit, match="it was begun with another --(lr|batch|carry|set)"):
+    with pytest.raises(SystemExit, match="it was begun with another --(lr|batch|carry|set|file)"):
         main([*given, *changed])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_a_schedule_that_hangs_on_the_steps_is_not_taken_up_with_more_of_them(schedule, book):
+    given = ["rnn", book, "--set", "hidden=8", *SMALL, "--schedule", schedule, "--path", "m.safetensors"]
+    main(given)
+    if schedule == "constant":
+        return main([*given, "--steps", "6"])
+    with pytest.raises(SystemExit, match=r"begun with another --steps \(4\)"):
+        main([*given, "--steps", "6"])
 
 
 def test_a_training_of_another_text_is_not_taken_up(book, tmp_path):
@@ -176,6 +234,20 @@ def test_a_text_on_disk_trains_as_one_in_memory(book, capsys):
         return capsys.readouterr().out
 
     assert told() == told("--ids", "ids.npy") == told("--ids", "ids.npy")  # written, then found
+
+
+def test_ids_of_another_text_or_kind_are_not_taken(book, tmp_path):
+    ids, book = tmp_path / "ids.npy", command.Path(book)
+    x = read(str(book), ids=ids).train
+    other, moved = tmp_path / "other.txt", tmp_path / "moved.txt"
+    other.write_text(book.read_text(encoding="utf-8")[::-1], encoding="utf-8")
+    for name, kind in ((other, "chars"), (book, "words")):
+        with pytest.raises(ValueError, match="delete it, or choose another --ids"):
+            read(str(name), kind, ids=ids)
+    assert read(str(book.rename(moved)), ids=ids).train.equal(x)  # the same text elsewhere is the same text
+    ids.with_suffix(".source.json").unlink()
+    with pytest.raises(ValueError, match="ids.npy was not made from the chars of .*moved.txt as it is now"):
+        read(str(moved), ids=ids)
 
 
 def test_stories_are_measured_against_their_floor():

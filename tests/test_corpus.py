@@ -37,6 +37,13 @@ def test_pieces_join_to_the_text_and_cut_no_word(tmp_path_factory, kind, text, s
     assert [s for part in parts for s in vocab.split(part)] == vocab.split(text)
 
 
+def test_a_text_without_blanks_is_not_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "LONGEST", 40)
+    (tmp_path / "x").write_text("\u6587" * 1000, encoding="utf-8")
+    parts = list(corpus.pieces(tmp_path / "x", 10))
+    assert "".join(parts) == "\u6587" * 1000 and max(map(len, parts)) <= 50
+
+
 @pytest.mark.parametrize("kind", ["chars", "words"])
 def test_a_file_reads_as_its_text_in_memory(file, tmp_path, kind, monkeypatch):
     monkeypatch.setattr(corpus, "PIECE", 100)

@@ -34,7 +34,9 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 zoo = pytest.mark.parametrize("name", ZOO)
-learners = pytest.mark.parametrize("name", [n for n in ZOO if n.endswith((", random", ", trained"))])
+learners = pytest.mark.parametrize(
+    "name", [n for n in ZOO if n.endswith((", random", ", trained")) or n == "lstm, fused"]
+)
 
 
 @pytest.fixture(autouse=True)

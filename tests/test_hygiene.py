@@ -15,7 +15,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import run_notebooks  # noqa: E402
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WOVEN = {path.stem for path in (ROOT / "book").glob("*.md")}
+NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem in WOVEN)
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.md"))
 ON_COLAB = {"unrolled", "torch", "numpy", "matplotlib", "sklearn", "IPython", "ipywidgets"}
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from unrolled import memory, stories
+from unrolled.lstm import LSTM
 from unrolled.ngram import NGram
 from unrolled.vocab import Vocab
 
@@ -24,6 +25,14 @@ def test_shares_sum_to_one_over_options_of_any_length():
     model = NGram(3, len(CHARS)).fit(CHARS.encode(TEXT))
     shares = memory.choose(model, CHARS, "He took the train to", [" Paris", " Rome", "."])
     assert torch.isclose(shares.sum(), torch.tensor(1.0)) and len(shares) == 3
+
+
+def test_bets_are_made_without_dropout_and_the_model_stays_as_it_was():
+    torch.manual_seed(0)
+    model = LSTM(len(WORDS), 16, 2, dropout=0.5).train()
+    bets = [memory.choose(model, WORDS, "\n", [" Paris", " Rome", " Oslo Rome"]) for _ in range(2)]
+    assert bets[0].equal(bets[1]) and all(part.training for part in model.modules())
+    assert bets[0].equal(memory.choose(model.eval(), WORDS, "\n", [" Paris", " Rome", " Oslo Rome"]))
 
 
 def test_an_option_is_scored_by_the_chain_rule():

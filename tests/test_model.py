@@ -3,7 +3,7 @@
 import pytest
 import torch
 from laws import LAWS
-from unrolled.model import Core, CoreModel, check_tokens, reading
+from unrolled.model import Core, CoreModel, check_tokens, device_of, in_float64, reading
 
 
 class RunningSum(Core):
@@ -32,6 +32,17 @@ def test_a_lawful_core_makes_a_lawful_model(law):
 def test_bad_tokens_are_named(x, says):
     with pytest.raises(ValueError, match=says):
         check_tokens(x, 7)
+
+
+def test_the_device_is_that_of_the_numbers_a_model_has():
+    assert device_of(torch.nn.Linear(2, 2, device="meta")).type == "meta"
+    assert device_of(torch.nn.BatchNorm1d(2, affine=False, device="meta")).type == "meta"
+    assert device_of(torch.nn.ReLU()).type == "cpu"
+
+
+def test_float64_is_taken_where_there_is_some():
+    x = torch.rand(3)
+    assert in_float64(x).dtype == torch.float64 and in_float64(x).float().equal(x)
 
 
 def test_nothing_to_read_is_fine():

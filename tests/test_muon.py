@@ -6,9 +6,12 @@ from itertools import islice
 import pytest
 import torch
 from torch.testing import assert_close
+from unrolled.lstm import LSTM
 from unrolled.muon import Muon, adam, maps_and_rest, orthogonal
 from unrolled.rnn import RNN
+from unrolled.ssm import SSM
 from unrolled.train import batches, train
+from unrolled.transformer import Transformer
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 20), (20, 8), (3, 6, 4)])
@@ -73,6 +76,20 @@ def test_tables_and_vectors_are_not_maps():
     maps, rest = maps_and_rest(model)
     assert len(maps) == 1 and maps[0] is model.W_h
     assert {id(p) for p in rest} == {id(p) for p in model.parameters()} - {id(model.W_h)}
+
+
+@pytest.mark.parametrize("make", [
+    lambda size: LSTM(64, size, 2), lambda size: SSM(64, size, 1), lambda size: RNN(64, size),
+    lambda size: Transformer(64, size, 1, 4, context=size),
+], ids=["lstm", "ssm", "rnn", "transformer"])
+def test_what_a_matrix_is_hangs_on_its_place_and_not_on_its_sizes(make):
+    def names(model):
+        maps = set(map(id, maps_and_rest(model)[0]))
+        return [name for name, p in model.named_parameters() if id(p) in maps]
+
+    assert names(make(64)) == names(make(32)) != []
+    assert not [name for name in names(make(64)) if name.endswith((".P", "kernel")) or "embed" in name
+                or "W_y" in name]
 
 
 def test_it_trains_in_the_one_loop():

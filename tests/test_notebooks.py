@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import run_notebooks  # noqa: E402
 import weave  # noqa: E402
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+WOVEN = {path.stem for path in (ROOT / "book").glob("*.md")}
+NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem in WOVEN)
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.md"))
 OFFLINE = Path(__file__).parent / "offline"
 NBVAL = ["--nbval-lax", "--nbval-cell-timeout=120", "--nbval-sanitize-with=tests/nbval_sanitize.cfg"]

@@ -17,9 +17,14 @@ SCRIPT = """
 import json, os, signal, sys
 import torch
 from unrolled import checkpoint, parallel
+from unrolled.encoder_decoder import EncoderDecoder
 from unrolled.model import nll
+from unrolled.pairs import pairs
 from unrolled.parallel import group, rank, shard, share
+from unrolled.plays import plays
+from unrolled.policy import Memoryless, Policy
 from unrolled.rnn import RNN
+from unrolled.worlds import TMaze
 from unrolled.train import NonFinite, batches, fit, gathered, streams
 
 X = torch.randint(6, (2000,), generator=torch.Generator().manual_seed(0))
@@ -45,6 +50,30 @@ def curve(source, steps=12, path=None, make=RNN):
     history = fit(model, source, steps, valid=X[:200], path=path)
     return history.losses.tolist(), history.valid.tolist(), model.W_h.tolist(), history.stopped
 
+def translated():
+    # pairs of many lengths, in batches of 3 rows and fewer: few can be divided evenly
+    torch.manual_seed(0)
+    model = EncoderDecoder(6, 6, 8, 1, 2).double()
+    rows = [X[9 * i :][: 2 + i % 3] for i in range(40)], [X[400 + 9 * i :][: 2 + i % 5] for i in range(40)]
+    history = fit(model, share(pairs(*rows, batch=3)), 20, valid=next(pairs(*rows, batch=7)))
+    return history.losses.tolist(), history.valid.tolist(), model.W_y.weight.tolist(), history.stopped
+
+def played():
+    torch.manual_seed(0)
+    policy = Policy(Memoryless(4, 8), 3, 4)
+    history = fit(policy, share(plays(policy, TMaze(2, 8))), 12)
+    return [p.tolist() for p in policy.parameters()]
+
+def changed_over():
+    # the same batches for one model, then for another
+    source, found = share(batches(X, 8, 4)), []
+    for _ in range(2):
+        torch.manual_seed(1)
+        model = RNN(6, 8).double()
+        fit(model, source, 3)
+        found.append(model.W_h.tolist())
+    return found
+
 def spoilt(model, x):
     bits = nll(model, x)
     return bits * float("nan") if rank() == 1 and (x[0, 0] >= 0) else bits
@@ -61,15 +90,17 @@ with group():
         "streams": lambda: share(streams(X, 8, 4)),
         "gathered": lambda: gathered(share(batches(X, 8, 2)), 2),
         "own": lambda: share(batches(shard(X), 8, 4, seed=rank()), cut=False),
+        "odd": lambda: share(batches(X, 8, 3)),
+        "too few": lambda: share(streams(X, 8, 1)),
     }
     for name, feed in feeds.items():
         results[name] = curve(feed())
+    results["pairs"], results["played"], results["changed"] = translated(), played(), changed_over()
     path = folder + "/x.safetensors"
     noisy = lambda steps, path=None: curve(share(streams(X, 8, 4)), steps, path, Noisy)
     noisy(7, path)
     results["resumed"], results["whole"] = noisy(20, path), noisy(20)
     if parallel.world() > 1:
-        results["odd"] = error(lambda: curve(share(batches(X, 8, 3))))
         results["nan"] = error(lambda: curve(share(batches(X, 8, 4), loss=spoilt)))
         results["stopped"] = curve(share(Pressed(X, 8, 4)))[3]
         results["files"] = sorted(name for name in os.listdir(folder) if not name.endswith(".json"))
@@ -104,7 +135,7 @@ def told(tmp_path_factory):
     return [json.loads(path.read_text()) for path in (two / "0.json", two / "1.json", one / "0.json")] + [two]
 
 
-@pytest.mark.parametrize("feed", ["batches", "streams", "gathered"])
+@pytest.mark.parametrize("feed", ["batches", "streams", "gathered", "odd", "too few", "pairs"])
 def test_two_processes_have_the_curve_of_one(told, feed):
     first, second, alone, _ = told
     for part in range(3):
@@ -138,8 +169,15 @@ def test_what_one_process_meets_stops_all(told):
         assert process["nan"].startswith("step 0: the loss is nan bits, and the gradient of W_x, W_h")
 
 
-def test_rows_that_cannot_be_divided_are_named(told):
-    assert told[0]["odd"] == "a batch of 3 rows cannot be divided among 2 processes evenly"
+def test_policies_that_play_stay_one_policy(told):
+    assert told[0]["played"] == told[1]["played"]
+
+
+def test_the_same_batches_serve_one_model_after_another(told):
+    for first, second in zip(told[0]["changed"], told[1]["changed"]):
+        assert first == second
+    for found, expected in zip(told[0]["changed"], told[2]["changed"]):
+        torch.testing.assert_close(torch.tensor(found), torch.tensor(expected))
 
 
 def test_a_training_of_two_processes_is_not_taken_up_by_one(told):

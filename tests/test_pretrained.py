@@ -1,14 +1,18 @@
 """Weights of others in our models: the same logits, numbers unpacked by hand, and a capital that is known."""
 
+import json
 import struct
+import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from laws import LAWS
 from torch.testing import assert_close
-from unrolled import pretrained
+from unrolled import checkpoint, pretrained
 from unrolled.generate import write
 from unrolled.gguf import GGUF, numbers
 from unrolled.llama import Llama, RMSNorm
@@ -58,6 +62,14 @@ def test_our_weights_are_our_own(gpt2):
         for p in model.parameters():
             p.zero_()
     assert gpt2.lm_head.weight.equal(before)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@torch.no_grad()
+def test_weights_of_any_precision_keep_it(gpt2, dtype):
+    model = from_gpt2({name: t.to(dtype) for name, t in gpt2.state_dict().items()}, 4)
+    logits, _ = model(torch.randint(V, (2, 5)))
+    assert logits.dtype == dtype and {p.dtype for p in model.parameters()} == {dtype}
 
 
 def test_tensors_that_do_not_fit_are_named(gpt2):
@@ -279,6 +291,53 @@ def test_ids_are_places_in_the_list():
     assert vocab.id("Ġthe") == 30 and len(vocab) == 31
     with pytest.raises(ValueError, match="ids contains 31: this vocabulary has the ids 0 to 30"):
         vocab.decode([31])
+
+
+@pytest.fixture
+def gpt2_vocab(tmp_path):
+    symbols = [*bytes_as_letters(), "th", "the", "Ġthe", "12", "<|endoftext|>"]
+    (tmp_path / "vocab.json").write_text(json.dumps({s: i for i, s in enumerate(symbols)}), encoding="utf-8")
+    lines = "\n".join(["#version: 0.2", *MERGES, "1 2", ""])
+    (tmp_path / "merges.txt").write_text(lines, encoding="utf-8")
+    return Subwords.gpt2(tmp_path / "vocab.json", tmp_path / "merges.txt")
+
+
+def test_gpt2_joins_digits_and_smollm_does_not(gpt2_vocab):
+    assert gpt2_vocab.split("in 12<|endoftext|>") == ["i", "n", "Ġ", "12", "<|endoftext|>"]
+    facts = {"tokenizer.ggml.tokens": TOKENS + ["1", "2", "12"], "tokenizer.ggml.merges": [*MERGES, "1 2"]}
+    assert Subwords.from_facts(FACTS | facts).split("12") == ["1", "2"]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(said=st.text())
+def test_gpt2_s_vocabulary_cuts_as_transformers_cuts(said):
+    transformers = pytest.importorskip("transformers")
+    symbols, merges = [*bytes_as_letters(), "th", "the", "Ġthe", "12"], [*MERGES, "1 2"]
+    theirs = transformers.GPT2Tokenizer(
+        vocab={s: i for i, s in enumerate(symbols)}, merges=[tuple(m.split()) for m in merges])  # fmt: skip
+    assert Subwords(symbols, merges).encode(said).tolist() == theirs(said)["input_ids"]
+
+
+@pytest.mark.parametrize("digits", [False, True])
+def test_a_checkpoint_keeps_the_sub_words(digits, tmp_path):
+    vocab = Subwords(["<|end|>", *bytes_as_letters(), "th", "the", "Ġthe", "12"], [*MERGES, "1 2"],
+                     ["<|end|>"], digits)  # fmt: skip
+    checkpoint.save(tmp_path / "x", torch.nn.Linear(2, 2), vocab)
+    kept = checkpoint.load(tmp_path / "x")[1]["vocab"]
+    assert kept == vocab and kept.split("the 12<|end|>") == vocab.split("the 12<|end|>")
+    assert kept != Subwords(vocab.symbols, vocab.merges, vocab.special, not digits)
+
+
+def test_ids_with_gaps_are_refused(tmp_path):
+    (tmp_path / "vocab.json").write_text('{"a": 0, "b": 2}', encoding="utf-8")
+    with pytest.raises(ValueError, match="its ids are not 0 to 1"):
+        Subwords.gpt2(tmp_path / "vocab.json", tmp_path / "none")
+
+
+def test_without_tokenizers_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(ImportError, match="pip install tokenizers"):
+        Subwords(TOKENS, MERGES)
 
 
 def test_another_tokenizer_is_refused():

@@ -11,7 +11,7 @@ from chromium import bare_page, chromium, open_page
 from unrolled import quiz as quizzes
 from unrolled.model import parameter_count
 from unrolled.ngram import NGram
-from unrolled.quiz import problems, questions, quiz
+from unrolled.quiz import mixed, problems, questions, quiz
 from unrolled.rnn import RNN
 
 ALL = quizzes.chapters()
@@ -51,6 +51,60 @@ def test_no_question_has_the_id_of_another_one():
 
 def test_questions_ask_about_chapters_that_came_before():
     assert all(item["chapter"] <= chapter for chapter in ALL for item in questions(chapter))
+
+
+# --- the order of the options
+
+
+def choices(kind):
+    """All questions of one kind in the whole book, as they are shown."""
+    return [mixed(item) for chapter in ALL for item in questions(chapter) if item["type"] == kind]
+
+
+def test_the_right_answer_stands_everywhere_and_not_always_first():
+    places = [(len(item["answers"]), [a["correct"] for a in item["answers"]].index(True))
+              for item in choices("multiple_choice")]
+    for size in (3, 4):
+        found = [place for n, place in places if n == size]
+        assert all(0.1 * len(found) < found.count(place) < 0.5 * len(found) for place in range(size))
+
+
+def test_the_right_ones_of_many_do_not_come_first():
+    rights = [[a["correct"] for a in item["answers"]] for item in choices("many_choice")]
+    assert sum(right == sorted(right, reverse=True) for right in rights) <= len(rights) / 2
+
+
+def asked_with(*options):
+    answers = [{"answer": text, "correct": not i, "feedback": "."} for i, text in enumerate(options)]
+    return {"id": "an-id", "type": "multiple_choice", "question": "?", "answers": answers}
+
+
+def shown(*options):
+    return [answer["answer"] for answer in mixed(asked_with(*options))["answers"]]
+
+
+def test_an_order_that_means_something_stays():
+    assert shown("1", "2", "3", "All of them") == ["1", "2", "3", "All of them"]
+    assert shown("ten", "Both", "three", "five")[-1] == "Both"
+    assert shown("none of these", "ten", "three", "five")[-1] == "none of these"
+    assert all(mixed(item) == item for chapter in ALL for item in questions(chapter)
+               if item["type"] == "numeric")
+
+
+def test_the_order_depends_on_the_question_and_not_on_the_file():
+    assert shown("ten", "three", "five") == shown("five", "ten", "three") == ["three", "ten", "five"]
+
+
+def test_text_fallback_and_script_show_one_order():
+    whole = quiz("04")
+    data = json.loads(re.search(r"json\">(.*?)</script>", whole.html).group(1))["questions"]
+    blocks, texts = whole.html.split("<li><p>")[1:], whole.text.split("\n\n")
+    for item, block, text in zip(data, blocks, texts, strict=True):
+        if item["type"] != "numeric":
+            options = [answer["answer"] for answer in item["answers"]]
+            assert options == re.findall(r"\( \) (.*)", text)
+            rich = re.findall(r"<li>(.*?)</li>", block.split("<details>")[0])
+            assert rich == [quizzes._rich(option) for option in options]
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_the_weights_show_where_the_model_looks():
 def test_coverage_does_not_miss_what_fills_a_source_up():
     model, (source, lengths) = both(), sources()
     start = model.start(source, lengths)
-    assert (coverage_penalty(start.coverage[1:2], 1.0) == -torch.inf).all()  # nothing was looked at yet
+    assert (coverage_penalty(start.coverage[1:2], 1.0) < -80).all()  # nothing was looked at yet
     after = model(torch.randint(V, (B, 60)), start)[1]
     assert coverage_penalty(after.coverage, 1.0).isfinite().all()
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from unrolled.checks.exercises import EXERCISES
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -100,12 +101,33 @@ def test_the_address_stands_in_one_place():
 
 def test_the_table_of_chapters_is_current(monkeypatch):
     monkeypatch.delenv("UNROLLED_REPOSITORY", raising=False)
+    monkeypatch.delenv("UNROLLED_NOTEBOOK_BRANCH", raising=False)
     assert readme.table(ROOT) in text("README.md")
 
 
 def test_badges_follow_the_repository_that_runs_the_weave(monkeypatch):
     monkeypatch.setenv("UNROLLED_REPOSITORY", "https://github.com/someone/fork")
-    assert "colab.research.google.com/github/someone/fork/blob/" in readme.table(ROOT)
+    monkeypatch.setenv("UNROLLED_NOTEBOOK_BRANCH", "shelf")
+    badges = re.findall(r"colab.research.google.com/github/(\S+)/\d\d_\w+.ipynb", readme.table(ROOT))
+    assert set(badges) == {"someone/fork/blob/shelf/notebooks"}
+
+
+def test_the_readme_promises_of_an_exercise_what_its_list_shows():
+    assert "what it builds on" not in text("README.md")
+
+
+@pytest.mark.parametrize("level", [3, 4])
+def test_the_page_for_teachers_says_how_long_an_exercise_takes(level):
+    minutes = [e.minutes for e in EXERCISES.values() if e.tier == level]
+    said = re.search(rf"level {level} takes (\d+) to (\d+)", text("book/for_teachers.md"))
+    assert said and [int(n) for n in said.groups()] == [min(minutes), max(minutes)]
+
+
+def test_the_licence_names_every_file_of_code():
+    code = text("LICENSE").partition("Text and figures")[0]
+    assert "all files at the top" in code and "book/_static/*.{css,js}" in code
+    (texts,) = re.findall(r"^Text and figures: (.*)$", text("LICENSE"), re.M)
+    assert re.findall(r"[A-Z]+\.md", texts) == ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
 
 def test_the_readme_is_short_enough_to_be_read():
@@ -129,6 +151,72 @@ def test_workflows_may_do_nothing_by_default_and_pin_what_they_use(path):
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     used = [step["uses"] for step in steps if "uses" in step]
     assert [use for use in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", use)] == []
+
+
+def jobs():
+    """Every job of every workflow."""
+    for path in sorted(ROOT.glob(".github/workflows/*.yml")):
+        for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items():
+            yield pytest.param(job, id=f"{path.stem}-{name}")
+
+
+def using(job, action):
+    """The steps of a job that use an action."""
+    return [step for step in job["steps"] if step.get("uses", "").startswith(f"actions/{action}@")]
+
+
+def runs_the_project(job):
+    """Whether a job sets up Python, or runs what is ours or what we install."""
+    said = "\n".join(step.get("run", "") for step in job["steps"])
+    return bool(using(job, "setup-python") or re.search(r"\b(make|pip|python3?|docker)\b|\.ci/", said))
+
+
+@pytest.mark.parametrize("job", list(jobs()))
+def test_make_takes_the_python_that_a_job_sets_up(job):
+    for step in using(job, "setup-python"):
+        assert job["env"]["PYTHON"] == f"python{step['with']['python-version']}"
+
+
+@pytest.mark.parametrize("job", list(jobs()))
+def test_what_runs_the_project_holds_no_key_to_the_repository(job):
+    if runs_the_project(job):
+        kept = [step.get("with", {}).get("persist-credentials") for step in using(job, "checkout")]
+        assert kept and set(kept) == {False} and job["permissions"] == {"contents": "read"}
+
+
+def test_one_job_may_write_to_the_repository_and_it_runs_nothing_of_the_project():
+    writes = [p.values[0] for p in jobs() if p.values[0]["permissions"].get("contents") == "write"]
+    assert [runs_the_project(job) for job in writes] == [False]
+
+
+def test_the_tests_have_time_to_finish():
+    assert yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]["timeout-minutes"] >= 75
+
+
+def weekly():
+    return yaml.safe_load(text(".github/workflows/weekly.yml"))["jobs"]
+
+
+def test_a_weekly_job_that_runs_out_of_time_is_reported():
+    asked = weekly()["report"]["if"]
+    assert {"failure()", "cancelled()", "contains(needs.*.result, 'cancelled')"} <= set(asked.split(" || "))
+
+
+def test_the_weekly_run_installs_as_a_reader_does_and_looks_before_test_tools_come():
+    lines = [line.strip() for line in weekly()["notebooks"]["steps"][-1]["run"].splitlines()]
+    (library, tools) = [n for n, line in enumerate(lines) if " pip install " in line]
+    (imports,) = [n for n, line in enumerate(lines) if "import_module" in line]
+    assert lines[library].endswith("--no-deps /src") and library < imports < tools
+    assert not re.search("/src|unrolled", lines[tools])
+    assert any("tools/run_notebooks.py" in line for line in lines[tools:])
+
+
+def test_a_commit_that_touches_what_weaves_is_checked():
+    hooks = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"][0]["hooks"]
+    (files,) = [re.compile(hook["files"]) for hook in hooks if hook["id"] == "check"]
+    watched = "book/01_sequences.md lib/unrolled/gru.py tools/weave.py notebooks/01_sequences.ipynb _toc.yml"
+    assert [file for file in watched.split() if not files.search(file)] == []
+    assert "pipx install pre-commit" in text("CONTRIBUTING.md")
 
 
 # Errors with a cure ---------------------------------------------------------------------------------
@@ -178,6 +266,24 @@ def test_a_full_disk_is_named_with_the_cure(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.parametrize("system, index, enough", [
+    ("Linux", "", False), ("Linux", "https://wheels.example", True), ("Darwin", "", True)])
+def test_a_disk_without_room_for_the_gpu_libraries_is_named_with_the_cure(tmp_path, system, index, enough):
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "bin" / "df", "echo Filesystem; echo disk 100 50 6000000 50% /")
+    script(tmp_path / "bin" / "uname", f"echo {system}")
+    stub = script(tmp_path / "stub", 'case "$*" in *"-m venv"*) echo venv; exit 1;; esac')
+    code, said = make(tmp_path, f"PYTHON={stub}", "env", path=tmp_path / "bin", PIP_EXTRA_INDEX_URL=index)
+    assert code != 0 and ("venv\n" in said) == enough and ("Only 5 GB" in said) == (not enough)
+    assert ("PIP_EXTRA_INDEX_URL" in said and "9 GB" in said) == (not enough)
+
+
+def test_the_environment_can_name_the_python(tmp_path):
+    old = script(tmp_path / "old", 'case "$1" in --version) echo Python 3.9.1;; *) exit 1;; esac')
+    code, said = make(tmp_path, "env", PYTHON=str(old))
+    assert code != 0 and "Python 3.9.1" in said
+
+
 def installed_in(tmp_path, status=0):
     """An environment whose every program is a stand-in that ends with the status."""
     (tmp_path / ".venv/bin").mkdir(parents=True)
@@ -208,6 +314,30 @@ def test_serving_a_book_that_is_not_built_says_what_to_do(tmp_path):
     installed_in(tmp_path)
     code, said = make(tmp_path, "serve")
     assert code != 0 and "Cure: make book" in said
+
+
+# Notebooks ------------------------------------------------------------------------------------------
+
+
+def test_make_lab_opens_copies_and_keeps_what_was_written_in_them(tmp_path):
+    installed_in(tmp_path)
+    script(tmp_path / ".venv/bin/jupyter", 'echo "jupyter $*"')
+    for name, words in {"notebooks/01_a.ipynb": "woven", "notebooks/02_b.ipynb": "woven",
+                        "my_notebooks/01_a.ipynb": "an answer"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(words, encoding="utf-8")
+    code, said = make(tmp_path, "lab")
+    assert code == 0 and said.endswith("jupyter lab my_notebooks\n")
+    copies = {p.name: p.read_text(encoding="utf-8") for p in (tmp_path / "my_notebooks").iterdir()}
+    assert copies == {"01_a.ipynb": "an answer", "02_b.ipynb": "woven"}
+    assert "my_notebooks/" in text(".gitignore").split()
+
+
+def test_make_weave_gives_work_up_only_when_told_so(tmp_path):
+    installed_in(tmp_path)
+    script(tmp_path / ".venv/bin/python", 'echo "python $*"')
+    assert "--force" not in make(tmp_path, "weave")[1]
+    assert "tools/weave.py weave --force\n" in make(tmp_path, "weave", "FORCE=1")[1]
 
 
 # Colours --------------------------------------------------------------------------------------------

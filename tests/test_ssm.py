@@ -39,6 +39,11 @@ def near(one, other):
     assert_close(one, other, rtol=TOLERANCE[one.dtype], atol=TOLERANCE[one.dtype])
 
 
+def test_what_a_norm_adds_is_said_and_is_what_float32_always_had():
+    norms = [part for part in SSM(V, H).modules() if isinstance(part, torch.nn.RMSNorm)]
+    assert [norm.eps for norm in norms] == [torch.finfo(torch.float32).eps] * 5
+
+
 # ---- the recurrence
 
 
@@ -54,6 +59,18 @@ def test_three_steps_by_hand():
 def test_the_scan_is_the_recurrence(dtype, parallel, T):
     a, b, h = problem(dtype, T=T)
     near(scan(a, b, h, parallel), recurrence(a, b, h))
+
+
+@both
+@pytest.mark.parametrize("kinds", ["crr", "rcr", "rrc", "crc", "ccr"])  # of a, b and h: complex or real
+def test_real_and_complex_numbers_mix(parallel, kinds):
+    a, b, h = (t if kind == "c" else t.real for t, kind in zip(problem(torch.complex128), kinds))
+    near(scan(a, b, h, parallel), recurrence(a, b, h).to(torch.complex128))
+
+
+def test_a_complex_kernel_turns_real_numbers():
+    a, b, h = problem(torch.complex128)
+    near(convolution(a[0, 0], b.real), scan(a[:1, :1].expand_as(b), b.real, torch.zeros_like(h)))
 
 
 @dtypes

@@ -18,7 +18,7 @@ from unrolled import checkpoint
 from unrolled.checkpoint import BadCheckpoint
 from unrolled.model import SequenceModel, nll
 from unrolled.rnn import RNN
-from unrolled.train import NonFinite, batches, fit, streams, train, update
+from unrolled.train import NonFinite, batches, fit, gathered, streams, train, update
 
 V, STEPS = 6, 60
 X = torch.randint(V, (400,), generator=torch.Generator().manual_seed(0))
@@ -177,6 +177,30 @@ def test_a_nan_loss_stops_at_its_step_and_keeps_good_weights(valid):
     assert e.value.step == 17 and 0 < e.value.last < 5
     assert all(p.isfinite().all() for p in model.parameters())
     assert nll(model.eval(), X[None]) < nll(fresh().eval(), X[None])
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_does_not_fit_into_memory_says_what_to_do_and_changes_nothing(parts):
+    model, seen = fresh(), []
+
+    def hungry(model, x):
+        seen.append(x)
+        if len(seen) == parts:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
+        return nll(model, x)
+
+    before = [p.clone() for p in model.parameters()]
+    advice = "Lower batch or length, .*`gathered`.*`precision.mixed`.* Tried to allocate 2.00 GiB.$"
+    with pytest.raises(torch.OutOfMemoryError, match=advice) as caught:
+        next(train(model, gathered(windows(), parts, loss=hungry)))
+    assert caught.value.__context__ is None  # it would hold the graph of what was computed so far
+    assert all(a.equal(b) and b.grad is None for a, b in zip(before, model.parameters()))
+
+
+def test_a_plain_rate_beside_an_optimiser_is_not_passed_over():
+    model = fresh()
+    with pytest.raises(ValueError, match="lr is 0.1, and the optimiser has its own"):
+        next(train(model, windows(), 0.1, optimiser=torch.optim.SGD(model.parameters(), 1.0)))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -18,10 +18,10 @@ import weave  # noqa: E402
 CHAPTER, NOTEBOOK = "book/01_little.md", "notebooks/01_little.ipynb"
 
 
-def run(verb, root):
+def run(verb, root, **options):
     """What a verb has to say: nothing when all is well."""
     try:
-        weave.main(verb, root)
+        weave.main(verb, root, **options)
     except SystemExit as stop:
         return stop.code or ""
     return ""
@@ -40,7 +40,8 @@ def everything(root):
 
 @pytest.fixture(autouse=True)
 def at_home(monkeypatch):
-    monkeypatch.delenv("UNROLLED_REPOSITORY", raising=False)
+    for name in "UNROLLED_REPOSITORY", "UNROLLED_NOTEBOOK_BRANCH":
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -115,9 +116,12 @@ def test_the_title_comes_first_and_the_links_follow_it(woven):
 
 
 def test_the_first_code_cell_installs_the_library_and_leaves_torch_alone(code):
-    assert "unrolled @ git+https://github.com/OWNER/little@main" in code[0]
+    assert WANTED in code[0]
     assert "--no-deps" in code[0] and "torch" not in code[0]
     assert sum("pip" in source for source in code) == 1
+
+
+WANTED = "unrolled[digits,widgets] @ git+https://github.com/OWNER/little@main"
 
 
 @pytest.fixture
@@ -136,17 +140,36 @@ def test_the_set_up_cell_does_nothing_where_the_library_is_installed(code, pip):
     assert pip.calls == []
 
 
-def test_the_set_up_cell_fetches_a_missing_library_and_nothing_else(code, pip, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+def only(*names):
+    """A `find_spec` that finds these packages and, as Python's own, stumbles below a missing one."""
+    def find_spec(name):
+        if "." in name and name.split(".")[0] not in names:
+            raise ModuleNotFoundError(name)
+        return object() if name in names else None
+    return find_spec
+
+
+@pytest.mark.parametrize("there, options", [
+    (["google", "google.colab"], ["--no-deps"]), (["google"], []), ([], [])])
+def test_the_set_up_cell_brings_dependencies_only_where_colab_is_not(there, options, code, pip, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", only(*there))
     exec(code[0], {})
-    wanted = "unrolled @ git+https://github.com/OWNER/little@main"
-    assert pip.calls == [["-m", "pip", "install", "-q", "--no-deps", wanted]]
+    assert pip.calls == [["-m", "pip", "install", "-q", *options, WANTED]]
+
+
+def test_the_set_up_cell_says_that_python_is_too_old_before_it_asks_pip(code, pip, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", only())
+    monkeypatch.setattr("sys.version_info", (3, 10, 12))
+    monkeypatch.setattr("sys.version", "3.10.12 (main)")
+    with pytest.raises(SystemExit, match=r"Python 3\.11 or newer; here is 3\.10\.12"):
+        exec(code[0], {})
+    assert pip.calls == []
 
 
 def test_the_set_up_cell_says_what_to_do_when_the_library_cannot_be_fetched(code, pip, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", only())
     pip.returncode = 1
-    with pytest.raises(SystemExit, match="Could not install unrolled .*Is the network up.*pip install -e"):
+    with pytest.raises(SystemExit, match="Could not install unrolled.*Is the network up.*pip install -e"):
         exec(code[0], {})
 
 
@@ -155,6 +178,14 @@ def test_another_repository_can_be_named_by_the_environment(project, monkeypatch
     run("weave", project)
     text = (project / NOTEBOOK).read_text("utf-8")
     assert "colab.research.google.com/github/someone/fork/" in text and "OWNER" not in text
+
+
+def test_badges_open_the_branch_of_notebooks_and_nothing_else_does(project, monkeypatch):
+    monkeypatch.setenv("UNROLLED_NOTEBOOK_BRANCH", "shelf")
+    run("weave", project)
+    text = (project / NOTEBOOK).read_text("utf-8")
+    assert "colab.research.google.com/github/OWNER/little/blob/shelf/notebooks/01_little.ipynb" in text
+    assert "git+https://github.com/OWNER/little@main" in text and text.count("shelf") == 1
 
 
 def test_a_solution_becomes_a_stub_at_the_same_indentation(code):
@@ -273,7 +304,7 @@ def test_what_is_out_of_date_is_named_with_its_cure(project, path, old, new, mes
     answer = run("check", project)
     assert message in answer and "Run `make weave`" in answer
     assert everything(project) == before, "check must change nothing"
-    assert run("weave", project) == run("check", project) == ""
+    assert run("weave", project, force=True) == run("check", project) == ""
 
 
 def test_a_notebook_without_a_chapter_and_a_chapter_without_a_notebook_are_named(project):

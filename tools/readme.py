@@ -1,15 +1,14 @@
-"""Write the README's table of chapters from _toc.yml and _config.yml, between its two markers.
+"""Write the README's table of chapters from _toc.yml, between its two markers; the address is weave's.
 
     python tools/readme.py            write it (`make weave` does)
     python tools/readme.py check      fail if it is out of date
 """
 
-import os
 import re
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import weave
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,12 +32,10 @@ def title(chapter: Path) -> str:
 
 def table(root: Path) -> str:
     """One line per chapter: number, title, badge that opens it on Colab."""
-    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    repository = urlsplit(os.environ.get("UNROLLED_REPOSITORY") or settings["url"]).path
-    colab = f"https://colab.research.google.com/github{repository}/blob/{settings['branch']}/notebooks"
+    colab = weave.config(root)["colab"]
     lines = ["| | chapter | run it |", "|---|---|---|"]
     for chapter in chapters(root):
-        run = f"[![Open in Colab]({BADGE})]({colab}/{chapter.stem}.ipynb)"
+        run = f"[![Open in Colab]({BADGE})]({colab}{chapter.stem}.ipynb)"
         lines.append(f"| {int(chapter.stem[:2])} | [{title(chapter)}](book/{chapter.name}) | {run} |")
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,9 @@
 """From the book to the notebooks, one way only.
 
-    weave.py weave [ROOT]    fill the quotes in book/*.md, then write notebooks/*.ipynb
-    weave.py check [ROOT]    fail when a quote or a notebook is out of date; change nothing
+    weave.py weave [ROOT] [--force]    fill the quotes in book/*.md, then write notebooks/*.ipynb
+    weave.py check [ROOT]              fail when a quote or a notebook is out of date; change nothing
+
+Without --force a notebook in which somebody worked is not overwritten: see keep.py.
 
 A *quote* is a code cell with the option `:lib: module.name` or `module.Class.method`. Its text comes from
 lib/unrolled/module.py, which is read and never imported; of a docstring the first line stays, since the
@@ -15,7 +17,6 @@ In a cell with `# solution` and `# end`, the lines between become `...  # your t
 """
 
 import ast
-import hashlib
 import json
 import os
 import re
@@ -24,6 +25,7 @@ import textwrap
 from pathlib import Path
 
 import jupytext
+import keep
 import nbformat
 import yaml
 from myst import Labels, Unknown, located
@@ -38,14 +40,20 @@ MARKER = re.compile(r"^ *# (?:solution|end) *$", re.M)
 PAGE_ONLY = re.compile(r"hide-|remove-|skip-execution|full-width|margin")     # tags that only the book reads
 PANEL = {"remove-cell", "skip-execution"}
 INSTALL = '''\
-#@title Set up (on Colab this fetches the book's library; where it is installed, nothing happens)
+#@title Set up (fetches the book's library where it is missing)
 import importlib.util
 import subprocess
 import sys
 
-if importlib.util.find_spec("unrolled") is None:
-    wanted = "unrolled @ git+{url}@{branch}"
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", wanted])
+def missing(name):
+    return importlib.util.find_spec(name) is None
+
+if missing("unrolled"):
+    if sys.version_info < (3, 11):
+        raise SystemExit(f"The book needs Python 3.11 or newer; here is {{sys.version.split()[0]}}.")
+    colab = not (missing("google") or missing("google.colab"))    # it has all the rest, and keeps it as it is
+    wanted = "unrolled[digits,widgets] @ git+{url}@{branch}"
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", *["--no-deps"] * colab, wanted])
     importlib.invalidate_caches()
     if done.returncode:
         raise SystemExit(f"Could not install {{wanted}}. Is the network up? "
@@ -105,15 +113,19 @@ def quoted(root: Path, text: str) -> str:
 # ---- notebooks
 
 def config(root: Path) -> dict:
-    """Where the project lives: `repository` of _config.yml, unless UNROLLED_REPOSITORY says otherwise."""
+    """Where the project lives: `repository` of _config.yml, unless UNROLLED_REPOSITORY says otherwise.
+
+    Colab opens the notebooks of UNROLLED_NOTEBOOK_BRANCH, where it is set.
+    """
     settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     url = os.environ.get("UNROLLED_REPOSITORY") or settings["repository"]["url"]
     owner, name = url.removesuffix(".git").rstrip("/").split("/")[-2:]
     branch = settings["repository"].get("branch", "main")
+    shelf = os.environ.get("UNROLLED_NOTEBOOK_BRANCH") or branch
     pages = (settings.get("html") or {}).get("baseurl") or f"https://{owner}.github.io/{name}/"
     return {"url": url, "branch": branch, "book": f"{pages.rstrip('/')}/book/",
             "raw": f"https://raw.githubusercontent.com/{owner}/{name}/{branch}/",
-            "colab": f"https://colab.research.google.com/github/{owner}/{name}/blob/{branch}/notebooks/"}
+            "colab": f"https://colab.research.google.com/github/{owner}/{name}/blob/{shelf}/notebooks/"}
 
 
 def head(stem: str, place: dict) -> str:
@@ -163,7 +175,7 @@ def notebook(text: str, page: Page, place: dict) -> str:
     """The notebook of a chapter as text: no outputs, the same bytes on every run."""
     seen, nb = {}, nbformat.v4.new_notebook(cells=framed(cells(text, page, place), page.path.stem, place))
     for cell in nb.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
+        digest = keep.digest(cell.cell_type, cell.source)
         seen[digest] = seen.get(digest, 0) + 1
         # The same text keeps the same id, so that a change in one cell is a change of one cell.
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
@@ -204,24 +216,31 @@ def difference(path: Path, text: str) -> str:
     return f"differs from its chapter at cell {at + 1}"
 
 
-def main(verb: str, root: str = ".") -> None:
+def main(verb: str, root: str = ".", force: bool = False) -> None:
     """Run `weave` or `check` on the project at root."""
     root = Path(root).resolve()
     files = wanted(root)
-    orphans = sorted(set((root / "notebooks").glob("*.ipynb")) - set(files))
+    loose = set((root / "notebooks").glob("*.ipynb")) - set(files)
+    orphans = keep.ours(root, loose)
     if verb == "check":
         stale = {path: difference(path, text) for path, text in files.items()}
         stale |= {path: "has no chapter" for path in orphans}
         words = [f"{path.relative_to(root)} {why}" for path, why in stale.items() if why]
         sys.exit("\n".join([*words, "Run `make weave`."]) if words else 0)
+    notebooks = {path for path in files if path.suffix == ".ipynb"}
+    if not force and (risks := keep.at_risk(root, notebooks | set(orphans))):
+        sys.exit("\n".join(f"{path.relative_to(root)}: {why}" for path, why in risks.items()) + keep.REFUSAL)
     for path, text in files.items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     for path in orphans:
         path.unlink()
+    for path in sorted(loose - set(orphans)):
+        print(f"{path.relative_to(root)} belongs to no chapter: left as it is.")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] not in (["weave"], ["check"]):
+    arguments = [argument for argument in sys.argv[1:] if argument != "--force"]
+    if arguments[:1] not in (["weave"], ["check"]):
         sys.exit(__doc__)
-    main(*sys.argv[1:3])
+    main(*arguments[:2], force="--force" in sys.argv)

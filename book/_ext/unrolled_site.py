@@ -160,7 +160,8 @@ def bring_files(app, error):
     for part in [*scripts, "output/chtml/fonts", "input/tex/extensions"]:
         copy(mathjax / part, static / MATHJAX / part)
     for notebook in sorted(Path(app.srcdir).glob("notebooks/*.ipynb")):
-        copy(notebook, site / "notebooks" / notebook.name)
+        if f"book/{notebook.stem}" in app.env.found_docs:  # not your own
+            copy(notebook, site / "notebooks" / notebook.name)
 
 
 def copy(source: Path, target: Path) -> None:

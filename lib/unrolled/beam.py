@@ -36,9 +36,10 @@ def length_penalty(length: int, alpha: float | int) -> float:
 def coverage_penalty(coverage: Float[Tensor, "... S"], beta: float | int) -> Float[Tensor, "..."]:
     """GNMT's cp(X; Y) = beta sum_i log(min(sum_j p_ij, 1)): below 0 where a source symbol got no attention.
 
-    coverage (..., S) is the sum over j: how much attention each symbol of the source has had.
+    coverage (..., S) is the sum over j: how much attention each symbol of the source has had. None at all
+    costs much, but never more than anything: it counts as the smallest number of its precision.
     """
-    return beta * coverage.clamp(max=1).log().sum(-1)
+    return beta * coverage.clamp(torch.finfo(coverage.dtype).tiny, 1).log().sum(-1)
 
 
 def gnmt_score(
@@ -78,16 +79,13 @@ def beam_search(
     keeps the likeliest beginnings, the scores rank the texts at the end. The state is picked apart by rows
     (`model.take_rows`), so it has the batch first. Raises ValueError for bad prompts, states and logits.
     """
-    check_prompt(model, prompt, steps)
-    if min(width, steps) < 1 or (stop is not None and not 0 <= stop < model.vocab_size):
-        raise ValueError(
-            f"width is {width}, steps is {steps}, stop is {stop}: a beam follows one text or more for one "
-            f"step or more, and stop is one of the ids 0 to {model.vocab_size - 1}, or None"
-        )
+    check_prompt(model, prompt, steps, stop)
+    if min(width, steps) < 1:
+        raise ValueError(f"width is {width}, steps is {steps}: expected one text and one step, or more")
     copies = torch.arange(len(prompt), device=prompt.device).repeat_interleave(width)
     with reading(model):
         logits, state = read(model, prompt, state)
-        logits, state = logits[copies], take_rows(state, copies, len(prompt))
+        logits, state = logits[:, -1:][copies], take_rows(state, copies, len(prompt))
         beam, state = _extend(_begin(prompt, logits, width), logits, state, stop, score)
         while beam.n < steps and beam.open.any():
             logits, state = model(beam.tokens[:, :, -1].reshape(-1, 1), state)

@@ -163,7 +163,8 @@ def _chains(sql: Any, rows: int, V: int) -> Iterator[np.ndarray]:
     """Key, count and left (3, M) of the k-grams in the table, some of them at a time."""
     before = (-1, [])
     for first in range(0, rows, CHUNK):
-        part = f"SELECT * FROM level WHERE rowid BETWEEN {first} AND {first + CHUNK - 1}"
+        rows_here = f"rowid BETWEEN {first} AND {first + CHUNK - 1}"
+        part = f"SELECT * FROM level WHERE {rows_here} ORDER BY rowid"  # threads answer in any order
         *context, word, c, lefts = sql.execute(part).fetchnumpy().values()
         ids, before = _contexts(context, before)
         yield np.stack([ids * V + word, c, lefts])[:, word != NOTHING]

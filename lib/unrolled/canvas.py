@@ -50,6 +50,8 @@ class Canvas(World):
 
     def _chance(self) -> Float[Tensor, "B S2"]:
         """What is on the sheet after a move and some more actions by chance, most of them strokes."""
+        if self.limit < 2:
+            raise ValueError(f"limit is {self.limit}: a target by chance takes 2 actions; else give targets")
         self._clear()
         count = torch.randint(2, self.limit + 1, (self.batch,), generator=self.generator)
         for i in range(self.limit):

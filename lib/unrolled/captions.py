@@ -19,7 +19,7 @@ from torch import nn
 
 from .attention import Attention, mask_of
 from .generate import generate, greedy
-from .model import Core, SequenceModel, State, check_tokens, reading
+from .model import Core, SequenceModel, State, check_tokens, device_of, reading
 from .pairs import cross_entropy, pad
 from .shapes import Float, Int, Tensor
 
@@ -168,8 +168,8 @@ def jitter(
 class captioned:
     """Endless batches of pictures with captions for `fit`, with the loss that fits them.
 
-    pictures (N, R, C), captions: the ids of each, from 0 to 0. In every epoch each picture comes once,
-    `jitter`ed with this strength. The same seed gives the same batches.
+    pictures (N, R, C), captions: the ids of each, from 0 to 0. They come in a shuffled order, `jitter`ed with
+    this strength; what is left and fills no batch is shuffled anew with all. Same seed, same batches.
     """
 
     def __init__(
@@ -181,10 +181,8 @@ class captioned:
         strength: float | int = 0.0,
     ):
         if len(pictures) != len(captions) or not 1 <= batch <= len(pictures):
-            raise ValueError(
-                f"{len(pictures)} pictures, {len(captions)} captions, batch is {batch}: expected as many "
-                "captions as pictures, and no more in a batch"
-            )
+            raise ValueError(f"{len(pictures)} pictures, {len(captions)} captions, batch is {batch}: "
+                             "expected as many captions as pictures, and no more in a batch")  # fmt: skip
         self.pictures, (self.captions, self.lengths) = pictures, pad(captions)
         self.batch, self.strength = batch, strength
         self.generator, self.order = torch.Generator().manual_seed(seed), torch.arange(0)
@@ -202,7 +200,15 @@ class captioned:
         longest = int(self.lengths[rows].max())
         return Captioned(pictures, self.captions[rows, :longest], self.lengths[rows])
 
-    loss = staticmethod(caption_loss)
+    def loss(self, model: Captioner, batch: Captioned) -> Float[Tensor, ""]:
+        """`caption_loss` of the batch, moved to the model. ValueError for captions of one symbol."""
+        if batch.lengths.min() < 2:
+            raise ValueError("a caption is shorter than 2 symbols: it takes one to read, one to predict")
+        return caption_loss(model, Captioned(*(t.to(device_of(model)) for t in batch)))
+
+    def counted(self, batch: Captioned) -> int:
+        """How many symbols the loss is the mean of."""
+        return int((batch.lengths - 1).sum())
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the drawing of batches stands."""

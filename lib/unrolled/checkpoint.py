@@ -126,7 +126,10 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError) as error:
         raise BadCheckpoint(path, f"not readable ({error})", _cure(path)) from error
-    number, text = header.get("unrolled", ""), header.get("facts", "")
+    if "unrolled" not in header:
+        cure = "Choose another path, or read it with safetensors.torch.load_file."
+        raise BadCheckpoint(path, "it was not written by this library", cure)
+    number, text = header["unrolled"], header.get("facts", "")
     if number.isdigit() and int(number) > FORMAT:
         cure = "Update the library: pip install --upgrade unrolled."
         raise BadCheckpoint(path, f"its format is {number}, and this library reads up to {FORMAT}", cure)

@@ -14,7 +14,6 @@ import ast
 import inspect
 import time
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,17 @@ from . import checkpoint, data, runtime
 from .batches import Around, batches, gathered, moved, streams
 from .console import say
 from .evaluate import evaluate
+from .fetch import DataError
 from .generate import write
 from .log import LoggedRun
-from .model import SequenceModel, parameter_count
+from .model import SequenceModel, device_of, parameter_count
 from .muon import Muon, maps_and_rest
 from .parallel import group, rank, share
 from .precision import compiled, helps, mixed
 from .runs import Rate
 from .schedule import cosine, linear
 from .texts import Text, read
-from .train import History, follow
+from .train import History, NonFinite, follow
 
 MODELS = {
     "ngram": "NGram", "bag": "Bag", "rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "ssm": "SSM",
@@ -59,6 +59,7 @@ OPTIONS = (
     ("--mixed", {"action": "store_true", "help": "bfloat16 in the products, where the machine has it"}),
     ("--compile", {"action": "store_true", "help": "compile the model, on a GPU"}),
     ("--seed", {"type": int, "default": 0}),
+    ("--threads", {"type": int, "help": "threads on a CPU (default: OMP_NUM_THREADS, else 1)"}),
     ("--path", {"type": Path, "metavar": "MODEL.safetensors", "help": "save there, and go on from there"}),
     ("--jsonl", {"type": Path, "metavar": "LOG", "help": "a line of JSON for each step and validation"}),
     ("--sample", {"type": int, "default": 300, "help": "symbols to write at the end"}),
@@ -67,7 +68,7 @@ OPTIONS = (
 
 
 # What decides the curve: a training that was begun with other values is not taken up.
-DECIDES = ("data", "set", "kind", "valid", "batch", "length", "carry", "gather", "optimiser", "lr",
+DECIDES = ("data", "file", "set", "kind", "valid", "batch", "length", "carry", "gather", "optimiser", "lr",
            "schedule", "warmup", "mixed", "seed")  # fmt: skip
 
 
@@ -92,17 +93,20 @@ def main(argv: list[str] | None = None) -> None:
     try:
         with group():
             _main(asked)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DataError, NonFinite, torch.OutOfMemoryError) as error:
         raise SystemExit(f"{made.prog}: {error}") from None
 
 
 def _main(asked: argparse.Namespace) -> None:
-    runtime.start(asked.seed)
+    if asked.threads is not None and asked.threads < 1:
+        raise ValueError(f"--threads is {asked.threads}: it takes at least 1")
+    runtime.repeatable(asked.seed, asked.threads)
     device, text = runtime.device(), read(asked.data, asked.kind, asked.valid, asked.file, asked.ids)
     model = build(asked.model, len(text.vocab), settings(asked.set)).to(device)
-    text.vocab.encode(asked.prompt or "")  # an unknown symbol is told now, not after the training
+    room(model, text, asked)  # what is wrong with a prompt is told now, not after the training
     torch.manual_seed(asked.seed + rank())  # the processes' dropout differs, their weights do not
-    say(f"{type(model).__name__} with {parameter_count(model):,} parameters, on {device}; {asked.kind}: "
+    where = f"{device}, {torch.get_num_threads()} thread(s)" if device.type == "cpu" else device
+    say(f"{type(model).__name__} with {parameter_count(model):,} parameters, on {where}; {asked.kind}: "
         f"{len(text.train):,} to train on, {len(text.valid):,} to validate on, {len(text.vocab)} different")
     start = time.process_time()
     if hasattr(model, "fit"):
@@ -147,13 +151,14 @@ def learn(model: SequenceModel, text: Text, asked: argparse.Namespace) -> Histor
     """Train by gradient descent; with --path also save, and go on from what was saved."""
     if asked.compile:
         compiled(model)
-    device, size = next(model.parameters()).device, min(asked.length, len(text.valid) - 1)
+    device, size = device_of(model), min(asked.length, len(text.valid) - 1)
     rows = text.valid.unfold(0, size + 1, size)[: max(1, 16384 // size)].to(device)
     run = LoggedRun(model, feed(text, asked, device), rows, rate(asked), asked.jsonl)
     if asked.optimiser == "muon":
         half = asked.mixed and helps(device)
         run.optimiser = Muon(*maps_and_rest(model), dtype=torch.bfloat16 if half else None)
-    run.facts = {"vocab": text.vocab.to_json()} | {f"--{name}": getattr(asked, name) for name in DECIDES}
+    decides = DECIDES if asked.schedule == "constant" else (*DECIDES, "steps")
+    run.facts = {"vocab": text.vocab.to_json()} | {f"--{name}": getattr(asked, name) for name in decides}
     return follow(run, asked.steps, asked.path and asked.path.with_suffix(".training.safetensors"))
 
 
@@ -169,26 +174,42 @@ def feed(text: Text, asked: argparse.Namespace, device: torch.device) -> Around:
 
 def rate(asked: argparse.Namespace) -> Rate:
     """The learning rate of each step; for Muon, what its own two rates are multiplied by."""
-    peak = asked.lr or (1.0 if asked.optimiser == "muon" else 3e-3)
+    peak = (1.0 if asked.optimiser == "muon" else 3e-3) if asked.lr is None else asked.lr
+    if not peak > 0:
+        raise ValueError(f"--lr is {peak}: expected more than 0")
     if asked.schedule == "cosine":
         return cosine(peak, asked.steps, asked.warmup)
     return linear(peak, asked.steps, asked.warmup, end=peak if asked.schedule == "constant" else 0.0)
 
 
+def prompt(text: Text, asked: argparse.Namespace) -> str:
+    """What the sample begins with."""
+    return text.vocab.symbols[text.valid[0]] if asked.prompt is None else asked.prompt
+
+
+def room(model: SequenceModel, text: Text, asked: argparse.Namespace) -> int:
+    """How many symbols the sample may have; ValueError for a prompt that the model cannot read."""
+    context = getattr(getattr(model, "core", None), "context", None)  # what a transformer can read at most
+    n = len(text.vocab.encode(prompt(text, asked)))
+    if n < 1 or context is not None and n > context:
+        most = "at least 1" if context is None else f"1 to {context}, which is what the model can read"
+        raise ValueError(f"--prompt has {n} symbols: expected {most}")
+    return asked.sample if context is None else min(asked.sample, context - n + 1)
+
+
 def report(model: SequenceModel, text: Text, asked: argparse.Namespace, seconds: float) -> None:
-    """Measure, save and show what came out."""
-    device = next(chain(model.parameters(), model.buffers())).device
+    """Save, measure and show what came out."""
+    device = device_of(model)
+    facts = {name: getattr(asked, name) for name in ("data", "steps", "seed")}
+    facts |= {"room": asked.model, "settings": settings(asked.set)}
+    facts |= {"device": str(device), "cost": f"{seconds:.0f} CPU-s"}
+    if asked.path is not None:  # first of all: whatever happens while it is measured, it is there
+        checkpoint.save(asked.path, model, text.vocab, **facts)
     window = None if asked.carry or hasattr(model, "fit") else asked.length
     score = evaluate(model, text.valid.to(device), text.floor, window)
     print(score)
     if asked.path is not None:
-        facts = {name: getattr(asked, name) for name in ("data", "steps", "seed")}
-        facts |= {"room": asked.model, "settings": settings(asked.set), "bits": score.bits}
-        facts |= {"device": str(device), "cost": f"{seconds:.0f} CPU-s"}
-        checkpoint.save(asked.path, model, text.vocab, **facts)
+        checkpoint.save(asked.path, model, text.vocab, **facts, bits=score.bits)
         print(f"saved as {asked.path}")
-    prompt = text.vocab.symbols[text.valid[0]] if asked.prompt is None else asked.prompt
-    context = getattr(getattr(model, "core", None), "context", None)  # what a transformer can read at most
-    room = asked.sample if context is None else context - len(text.vocab.split(prompt)) + 1
     if asked.sample:
-        print(write(model, text.vocab, prompt, min(asked.sample, room), asked.seed))
+        print(write(model, text.vocab, prompt(text, asked), room(model, text, asked), asked.seed))

@@ -21,18 +21,20 @@ from .shapes import Int, Tensor
 from .vocab import UNKNOWN, WORD, Vocab
 
 PIECE = 1 << 20  # characters read at once
+LONGEST = 4 * PIECE  # of a word: where no blank comes for so long, none is waited for
 
 
 def pieces(path: str | Path, size: int = PIECE) -> Iterator[str]:
     """A text file in pieces of about `size` characters; line ends stay as they are.
 
-    It is cut before a space or after a new line, where no word of `Vocab.words` is cut in two.
+    It is cut before a space or after a new line, where no word of `Vocab.words` is cut in two; only of a
+    text without any blanks for millions of characters, as some alphabets write it, a piece ends anywhere.
     """
     rest = ""
     with open(path, encoding="utf-8", newline="") as file:
         for more in iter(lambda: file.read(size), ""):
             text = rest + more
-            cut = max(text.rfind("\n") + 1, text.rfind(" "))
+            cut = max(text.rfind("\n") + 1, text.rfind(" "), 0) or (len(text) if len(text) > LONGEST else 0)
             rest = text[cut:]
             yield text[:cut]
     yield rest

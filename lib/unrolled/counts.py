@@ -122,7 +122,7 @@ class Split(NamedTuple):
 def add_alpha(
     c: np.ndarray, context: np.ndarray, size: int, alpha: float, V: int
 ) -> Split:
-    """Pretend that each token came alpha times more: (c + alpha) / (C + alpha V).
+    """Pretend that every count is larger by alpha: (c + alpha) / (C + alpha V).
 
     c (M,) counts of the n-grams, context (M,) the id of each one's context, size the number of contexts.
     With alpha = 0 it is maximum likelihood, c / C. A context that never occurred gets the uniform

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .model import SequenceModel, check_tokens
+from .model import SequenceModel, check_state, check_tokens
 from .positions import angles, sinusoids, times
 from .shapes import Bool, Float, Int, Tensor
 from .transformer import Attention, Block, Cache, check_room, feed_forward, length, read
@@ -83,7 +83,7 @@ class EncoderDecoder(SequenceModel):
         check_tokens(source, self.source_size)
         B, S = source.shape
         lengths = torch.full((B,), S, device=source.device) if lengths is None else lengths
-        if lengths.shape != (B,) or not S or lengths.min() < 1 or lengths.max() > S:
+        if lengths.shape != (B,) or not source.numel() or lengths.min() < 1 or lengths.max() > S:
             raise ValueError(f"source has shape {(B, S)}, lengths are {lengths.tolist()}: "
                              "expected one length a row, from 1 to S")  # fmt: skip
         known = (torch.arange(S, device=source.device) < lengths[:, None])[:, None, None]
@@ -97,6 +97,7 @@ class EncoderDecoder(SequenceModel):
         check_tokens(x, self.vocab_size)
         if state is None:
             raise ValueError("state is None: begin with state = model.start(source)")
+        check_state(state, Reading, len(x))
         check_room(x, state.source, self.decoder, None)
         if not x.shape[1]:
             return self.W_y(self.embed(x)), state

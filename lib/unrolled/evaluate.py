@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from .model import SequenceModel, reading
+from .model import SequenceModel, in_float64, reading
 from .shapes import Int, Tensor
 
 
@@ -78,6 +78,6 @@ def _surprise(model: SequenceModel, rows: Int[Tensor, "B T"], chunk: int) -> flo
     for start in range(0, rows.shape[1] - 1, chunk):
         piece = rows[:, start : start + chunk + 1].long()
         logits, state = model(piece[:, :-1], state)
-        log_p = logits.double().log_softmax(-1)
-        total -= log_p.gather(-1, piece[:, 1:, None]).sum().item()
+        log_p = in_float64(logits).log_softmax(-1)
+        total -= log_p.gather(-1, piece[:, 1:, None].to(log_p.device)).sum().item()
     return total / math.log(2)

@@ -7,12 +7,12 @@ new symbol costs one call with T = 1.
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import torch
 
-from .model import SequenceModel, State, reading
+from .model import SequenceModel, State, device_of, reading
 from .shapes import Float, Int, Tensor
 from .vocab import Vocab
 
@@ -127,9 +127,9 @@ def generate(
 
     `state` is what the model read before the prompt. With `stop`, a row that has written this symbol is
     filled up with it, and the writing ends when all rows have: then N < T + steps. Raises ValueError for
-    an empty prompt and for ids that the model does not know. Lecture G1, G2.
+    an empty prompt and for ids (stop's too) that the model does not know. Lecture G1, G2.
     """
-    check_prompt(model, prompt, steps)
+    check_prompt(model, prompt, steps, stop)
     symbols = continuation(model, prompt, pick, state)
     if stop is not None:
         symbols = _until(stop, symbols)
@@ -148,7 +148,7 @@ def _until(stop: int, symbols: Iterator[Int[Tensor, "B"]]) -> Iterator[Int[Tenso
             return
 
 
-def check_prompt(model: SequenceModel, prompt: Tensor, steps: int) -> None:
+def check_prompt(model: SequenceModel, prompt: Tensor, steps: int, stop: int | None = None) -> None:
     """Raise a ValueError that says what is wrong, unless the model can read this prompt and write on."""
     if prompt.ndim != 2 or prompt.is_floating_point():
         raise ValueError(
@@ -162,6 +162,8 @@ def check_prompt(model: SequenceModel, prompt: Tensor, steps: int) -> None:
         raise ValueError(f"prompt holds ids from {low} to {high}: the model knows 0 to {V - 1}")
     if steps < 0:
         raise ValueError(f"steps is {steps}: expected 0 or more symbols to write")
+    if stop is not None and not 0 <= stop < V:
+        raise ValueError(f"stop is {stop}: expected one of the ids 0 to {V - 1}, or None")
 
 
 def write(
@@ -182,10 +184,6 @@ def write(
     if not prompt:
         raise ValueError('prompt is "": give at least one symbol; "\\n" begins a story')
     pick = partial(sample, generator=torch.Generator().manual_seed(seed), **sampling)
-    ids = vocab.encode(prompt)[None].to(_device(model))
+    ids = vocab.encode(prompt)[None].to(device_of(model))
     out = generate(model, ids, steps, pick, stop=None if stop is None else vocab.id(stop))
     return prompt + vocab.decode(out[0, ids.shape[1] :])
-
-
-def _device(model: SequenceModel) -> torch.device:
-    return next(chain(model.parameters(), model.buffers(), [torch.empty(0)])).device

@@ -14,7 +14,7 @@ import torch
 
 from . import data
 from .generate import sample
-from .model import SequenceModel, State, reading
+from .model import SequenceModel, State, device_of, in_float64, reading
 from .orders import Order, raster
 from .shapes import Bool, Float, Int, Tensor
 
@@ -45,7 +45,8 @@ def predictions(
     """For 64 pictures at a time: log p(pixel | all before it) in float64, and the pixels, in this order."""
     with reading(model):
         for some in tokens(pictures, model.vocab_size - 1, order).split(64):
-            yield model(some[:, :-1])[0].double().log_softmax(-1), some[:, 1:]
+            log_p = in_float64(model(some[:, :-1])[0]).log_softmax(-1)
+            yield log_p, some[:, 1:].to(log_p.device)
 
 
 def surprise_map(
@@ -132,8 +133,7 @@ def draw(
     model: SequenceModel, n: int, size: tuple[int, int], order: Order | None = None, pick: Pick = sample
 ) -> Int[Tensor, "n R C"]:
     """n new pictures, pixel by pixel from nothing (row X5)."""
-    device = next(iter([*model.parameters(), *model.buffers(), torch.empty(0)])).device
-    blank = torch.zeros(n, *size, dtype=torch.long, device=device)
+    blank = torch.zeros(n, *size, dtype=torch.long, device=device_of(model))
     return complete(model, blank, torch.zeros(size, dtype=torch.bool), order, pick)
 
 
@@ -168,9 +168,10 @@ def binarised_mnist(part: str) -> Int[Tensor, "N R C"]:
 
 
 class shuffles:
-    """Endless batches (batch, T) of `tokens`, each picture once before any comes again; for `train.fit`.
+    """Endless batches (batch, T) of `tokens`, for `train.fit`, in a shuffled order of the pictures.
 
-    Pictures may be int8, and lie on the device where the model is. The same seed gives the same batches.
+    What is left of an order when it fills no batch is left out, and all are shuffled anew. Pictures may be
+    int8, and lie on the device where the model is. The same seed gives the same batches.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class shuffles:
             raise ValueError(f"batch is {batch}: expected 1 to {len(pictures)}, the number of pictures")
         self.pictures, self.start, self.batch, self.order = pictures, start, batch, order
         self.generator = torch.Generator().manual_seed(seed)
-        self.left = torch.empty(0, dtype=torch.long)  # the pictures whose turn is still to come
+        self.left = torch.empty(0, dtype=torch.long)  # of this order, what is still to come
 
     def __iter__(self) -> "shuffles":
         return self

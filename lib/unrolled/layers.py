@@ -5,11 +5,13 @@ A room brings the gates and the update; here is what has nothing to do with eith
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from .model import Core, State
 from .shapes import Float, Tensor
@@ -55,10 +57,16 @@ class Layer(nn.Module):
         """One layer by torch's own loop (torch.lstm or torch.gru): the same sums, written in C++.
 
         torch asks whether the model trains and means whether there will be a gradient, so we tell it that.
+        On a GPU autocast would round to float16, whatever precision was asked for: we round to that one.
         """
-        with warnings.catch_warnings():  # cuDNN would like to own the weights; a copy of them costs little
+        given, device = (a, state, self.to_torch()), a.device.type
+        own = device == "cuda" and torch.is_autocast_enabled(device)
+        if own:
+            given = tree_map_only(Tensor, lambda t: t.to(torch.get_autocast_dtype(device)), given)
+        with warnings.catch_warnings(), torch.autocast(device, enabled=False) if own else nullcontext():
+            # cuDNN would like to own the weights; a copy of them costs little
             warnings.filterwarnings("ignore", message="RNN module weights are not part of single")
-            return run(a, state, self.to_torch(), True, 1, 0.0, torch.is_grad_enabled(), False, True)
+            return run(*given, True, 1, 0.0, torch.is_grad_enabled(), False, True)
 
 
 class Layers(Core):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .model import Core, State
+from .model import Core, State, check_state
 from .shapes import Float, Tensor
 
 
@@ -55,6 +55,7 @@ class LookBack(Core):
         self, a: Float[Tensor, "B T D"], state: Notes | None = None
     ) -> tuple[Float[Tensor, "B T H"], Notes | None]:
         """h' (B, T, H) after each element of a, and the notes with all that was read."""
+        check_state(state, Notes, len(a))
         h, inner = self.core(a, None if state is None else state.core)
         if not a.shape[1]:
             return h, state

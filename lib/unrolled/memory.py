@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from . import stories
-from .model import SequenceModel
-from .shapes import Float, Tensor
+from .model import SequenceModel, State, device_of, reading
+from .shapes import Float, Int, Tensor
 from .stories_grammar import CAPITALS
 from .tasks import NOT_ASKED, Batch, Task
 from .train import train
@@ -23,18 +23,24 @@ def choose(model: SequenceModel, vocab: Vocab, context: str, options: Sequence[s
     """How the model would divide its bets among these continuations of the context, and no others.
 
     Each option is scored whole by the chain rule, whether it is one symbol or many; the N shares sum to 1.
+    The model is used as it is, without dropout.
     """
-    logits, state = model(vocab.encode(context)[None])
-    first = logits[0, -1].log_softmax(-1)
-    scores = []
-    for option in options:
-        ids = vocab.encode(option)
-        logp = first[ids[0]]
-        if len(ids) > 1:
-            rest = model(ids[None, :-1], state)[0][0].log_softmax(-1)
-            logp = logp + rest.gather(-1, ids[1:, None]).sum()
-        scores.append(logp)
+    device = device_of(model)
+    with reading(model):
+        logits, state = model(vocab.encode(context)[None].to(device))
+        first = logits[0, -1].log_softmax(-1)
+        scores = [_log_prob(model, vocab.encode(option).to(device), first, state) for option in options]
     return torch.stack(scores).softmax(0)
+
+
+def _log_prob(
+    model: SequenceModel, ids: Int[Tensor, "T"], first: Float[Tensor, "V"], state: State
+) -> Float[Tensor, ""]:
+    """Of a whole option: its first symbol by `first`, the others by what the model reads from `state` on."""
+    if len(ids) == 1:
+        return first[ids[0]]
+    rest = model(ids[None, :-1], state)[0][0].log_softmax(-1)
+    return first[ids[0]] + rest.gather(-1, ids[1:, None]).sum()
 
 
 def capital_recall(

@@ -10,6 +10,7 @@ and obeys one law: *reading a sequence whole or in pieces gives the same logits.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -90,6 +91,8 @@ def check_tokens(x: Tensor, vocab_size: int) -> None:
         raise ValueError(f"x is a {type(x).__name__}: pass a tensor of whole numbers of shape (B, T)")
     if x.is_floating_point() or x.dtype == torch.bool or x.ndim != 2:
         raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}: pass whole numbers of shape (B, T)")
+    if x.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"x is {x.dtype}, which no table can be asked with: call x.long()")
     if x.device.type != "cpu" or not x.numel():
         return
     low, high = (int(end) for end in x.aminmax())
@@ -116,8 +119,8 @@ def nll(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Flo
     This is the lecture's loss (the cross-entropy of each next element, its row R4), divided by the number
     of elements and by ln 2, so that models of one corpus can be compared by eye.
     """
-    if x.shape[1] < 2:
-        raise ValueError(f"x is {x.shape[1]} long: it takes one token to read, one to predict")
+    if x.shape[1] < 2 or not len(x):
+        raise ValueError(f"x has shape {tuple(x.shape)}: it takes a row, a token to read, one to predict")
     logits, _ = model(x[:, :-1], state)
     return F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten()) / math.log(2)
 
@@ -132,6 +135,16 @@ def reading(model: nn.Module) -> Iterator[None]:
     finally:
         for part, training in was:
             part.training = training
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's numbers are; the CPU for a model that has none."""
+    return next(chain(model.parameters(), model.buffers(), [torch.empty(0)])).device
+
+
+def in_float64(t: Tensor) -> Tensor:
+    """t in float64, where it is; on the CPU where its device has no such numbers (Apple's has none)."""
+    return (t.cpu() if t.device.type == "mps" else t).double()
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -9,9 +9,10 @@ symbol, are left to Adam (Kingma and Ba, 2015, arXiv 1412.6980).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
+from torch import nn
 
 from .model import SequenceModel
 from .shapes import Float, Tensor
@@ -36,11 +37,20 @@ def orthogonal(G: Float[Tensor, "*N m n"], rounds: int = 5) -> Float[Tensor, "*N
 def maps_and_rest(model: SequenceModel) -> tuple[list[Tensor], list[Tensor]]:
     """The model's parameters in two lists: matrices that map vectors to vectors, and all others.
 
-    A table (an embedding, the last layer) is told by a side as long as the vocabulary.
+    Maps are the weights of `nn.Linear` and the W_x and W_h of recurrent layers. The last layer, W_y, is a
+    table with a row for each symbol, as an embedding is, and the W_x of a model that reads symbols itself.
     """
     learned = [p for p in model.parameters() if p.requires_grad]
-    maps = [p for p in learned if p.ndim == 2 and model.vocab_size not in p.shape]
-    return maps, [p for p in learned if not any(p is m for m in maps)]
+    known = set(map(id, _maps(model)))
+    return [p for p in learned if id(p) in known], [p for p in learned if id(p) not in known]
+
+
+def _maps(model: nn.Module) -> Iterator[Tensor]:
+    for name, part in model.named_modules():
+        if isinstance(part, nn.Linear) and name.rpartition(".")[2] != "W_y":
+            yield part.weight
+        names = ("W_h",) if isinstance(part, SequenceModel) else ("W_x", "W_h")
+        yield from (p for key, p in part.named_parameters(recurse=False) if key in names)
 
 
 class Muon(torch.optim.Optimizer):

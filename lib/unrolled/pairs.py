@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from .attention import mask_of
 from .beam import beam_search
 from .generate import generate, greedy, sample
-from .model import SequenceModel, reading
+from .model import SequenceModel, device_of, reading
 from .shapes import Float, Int, Tensor
 
 
@@ -83,7 +83,7 @@ def answers(
     Width 1 is greedy; a wider beam ranks by GNMT's score, whose alpha and beta `score` holds. Sources of
     about one length are read together, 64 at a time. An answer that has not ended is cut off after `steps`.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     found: dict[int, Tensor] = {}
     for some in (order[k : k + 64] for k in range(0, len(order), 64)):
@@ -142,11 +142,15 @@ class pairs:
 
     def loss(self, model: SequenceModel, batch: Pairs) -> Float[Tensor, ""]:
         """The loss of one batch in bits per target symbol: teacher forcing, or scheduled sampling."""
-        device = next(model.parameters()).device
+        device = device_of(model)
         batch = Pairs(*(t.to(device, non_blocking=True) for t in batch))
         if self.truth is None or not model.training:
             return teacher_forcing(model, batch)
         return scheduled_sampling(model, batch, self.truth(self.n - 1))
+
+    def counted(self, batch: Pairs) -> int:
+        """How many symbols the loss is the mean of."""
+        return int((batch.target_lengths - 1).sum())
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the drawing of batches stands."""

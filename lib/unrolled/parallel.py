@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from . import runtime
 from .batches import Around
@@ -66,7 +67,9 @@ class share(Around):
 
     All processes draw the same batch, and each reads its own rows of it: together they train as one process
     does. With `cut=False` each process reads its own batches whole, made from its `shard` of the corpus.
-    The loss is the mean over all processes. ValueError where the rows cannot be divided evenly.
+    The loss is the mean over all processes, in which each counts by its rows; or by the symbols that its
+    mean is taken over, where the batches tell them (`counted`, as `pairs` and `captioned` do). What a loss
+    works out from all rows at once, as `plays` makes its gains standard, it works out from each part.
     """
 
     def __init__(
@@ -75,48 +78,53 @@ class share(Around):
         super().__init__(inner, loss)
         self.cut, self.copy = cut, None
 
-    def __iter__(self) -> Iterator:
-        return map(self._mine, self.inner) if self.cut and world() > 1 else iter(self.inner)
-
-    def _mine(self, x: Any) -> Any:
-        return tree_map_only(Tensor, _rows, x)
-
     def loss(self, model: SequenceModel, x: Any) -> Float[Tensor, ""]:
         """The mean of all processes' losses; its gradient is averaged too, on the way back."""
         if world() == 1:
             return super().loss(model, x)
-        self.copy = self.copy or _Copy(model)
-        return _Mean.apply(super().loss(self.copy, x))
+        if self.copy is None or self.copy.module.model is not model:
+            self.copy = DistributedDataParallel(_Loss(model, self.inner_loss))
+        mine = tree_map_only(Tensor, _rows, x) if self.cut else x
+        counted = getattr(self.inner, "counted", _length)
+        return _Mean.apply(self.copy(mine), 0 if self.cut and rank() >= _length(x) else counted(mine))
 
 
 def _rows(t: Tensor) -> Tensor:
-    if len(t) % world():
-        raise ValueError(f"a batch of {len(t)} rows cannot be divided among {world()} processes evenly")
-    return t.chunk(world())[rank()]
+    """This process's rows; where there are fewer than processes, those left over read the last one too."""
+    return t.tensor_split(world())[min(rank(), len(t) - 1)]
 
 
-class _Copy(DistributedDataParallel):
-    """The model, as all processes hold it; what DDP lacks, the model answers."""
+def _length(x: Any) -> int:
+    return len(tree_leaves(x)[0])
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self.module, name)
+
+class _Loss(nn.Module):
+    """The whole loss as one module: DDP averages the gradient of what it calls, whatever the loss asks."""
+
+    def __init__(self, model: SequenceModel, loss: Callable[[SequenceModel, Any], Tensor]):
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, x: Any) -> Tensor:
+        return self.loss(self.model, x)
 
 
 class _Mean(torch.autograd.Function):
-    """The mean of a number over all processes. Each one's gradient stays its own: DDP averages those."""
+    """The mean of a number over all processes, each counting so many times, and of its gradient with DDP.
+
+    DDP takes the plain mean of the gradients, so each is made larger by its process's share of the count.
+    """
 
     @staticmethod
-    def forward(ctx: Any, bits: Tensor) -> Tensor:
-        mean = bits.clone()
-        dist.all_reduce(mean)
-        return mean / world()
+    def forward(ctx: Any, bits: Tensor, count: int) -> Tensor:
+        total = torch.stack([bits * count, bits.new_tensor(count)])
+        dist.all_reduce(total)
+        ctx.weight = count * world() / total[1]
+        return total[0] / total[1]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return grad
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.weight, None
 
 
 def anyone(flag: bool) -> bool:

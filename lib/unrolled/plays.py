@@ -24,6 +24,7 @@ class plays:
     With more it is PPO: the same episode comes so many times before the next one is played.
 
     gamma and lam are those of `policy.advantages`; `entropy` is what a choice earns for being open, per nat.
+    The choices are drawn by `generator`, seeded with 0: `source.generator.manual_seed(1)` makes others.
     `score` is the mean return of the episodes played last, `frames` how many steps were lived through so far.
     """
 
@@ -74,6 +75,10 @@ class plays:
         rest = ((0.5 * (value - goal) ** 2 - self.entropy * entropy) * e.alive).sum() / len(logp)
         return (clipped(logp, old, gain) + rest) * len(logp) / e.alive.sum()
 
+    def counted(self, e: Episode) -> int:
+        """How many steps the loss is the mean of."""
+        return int(e.alive.sum())
+
     def state_dict(self) -> dict[str, Tensor]:
         """Where the playing stands: the counts, both sources of chance, and an episode still in use."""
         tensors = {"place": torch.tensor([self.turn, self.frames, self.score], dtype=torch.float64)}
@@ -111,7 +116,7 @@ class Progress(NamedTuple):
     seconds: float
 
 
-def learn(policy: Policy, source: plays, lr: Rate = 3e-3, **settings: Any) -> Iterator[Progress]:
+def learn(policy: Policy, source: plays, lr: Rate | None = None, **settings: Any) -> Iterator[Progress]:
     """Play and learn, update by update, and tell how it goes; it goes on as long as you ask for it.
 
     It is `train.train`, which takes the `settings`, and the score beside it.

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .batches import Around
-from .model import SequenceModel
+from .model import SequenceModel, device_of
 from .shapes import Float, Tensor
 
 Loss = Callable[[SequenceModel, Any], Tensor]
@@ -47,7 +47,7 @@ class mixed(Around):
 
     def loss(self, model: SequenceModel, x: Any) -> Float[Tensor, ""]:
         """The inner loss, with bfloat16 in the matrix products."""
-        device = next(model.parameters()).device
+        device = device_of(model)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.always or helps(device)):
             return super().loss(model, x)
 

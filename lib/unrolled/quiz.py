@@ -13,8 +13,12 @@ The questions stand in `quizzes/04.json`, a list in the style of jupyterquiz:
   "value" (with `value`, and `tolerance` if rounding is fine), "range" (with `range`: low, and high that is
   outside), and "default" at the end for any other number. The right one also has `compute`: a Python
   expression, or a call of the library, from which the test gets the value again. `unit` is optional.
+
+In which order the options stand in the file does not matter: `quiz` shows them in an order of its own, the
+same everywhere and every time. Numbers stay as they are, and "both" or "none of these" stays at the end.
 """
 
+import hashlib
 import html
 import json
 import re
@@ -24,6 +28,7 @@ from .live.page import Figure, element
 
 KINDS = {"multiple_choice": "choose one", "many_choice": "choose all that are right", "numeric": "a number"}
 MODULES = ("ui", "quiz")
+LAST = re.compile(r"(both|neither|all|any|none) (of )?(these|those|them)\b|(both|neither)\W*$", re.I)
 INDEX = re.compile(r"\b([A-Za-z])_(?:(\w)|\{([^}]*)\})")
 
 
@@ -42,10 +47,22 @@ def questions(chapter: str) -> list[dict]:
 
 def quiz(chapter: str) -> Figure:
     """The quiz of a chapter, to be displayed. It works in the built page too: no kernel, no network."""
-    items = questions(chapter)
+    items = [mixed(item) for item in questions(chapter)]
     fallback = "\n".join(_fallback(item) for item in items)
     page = element("u-quiz", {"chapter": chapter, "questions": items}, f"<ol>\n{fallback}\n</ol>", MODULES)
     return Figure(page, "\n\n".join(_plain(i, item) for i, item in enumerate(items, 1)))
+
+
+def mixed(item: dict) -> dict:
+    """The question with its options in the order in which they are shown: by a hash of id and text."""
+    if item["type"] == "numeric" or any(answer["answer"].isdecimal() for answer in item["answers"]):
+        return item
+
+    def place(answer: dict) -> tuple[bool, str]:
+        text = answer["answer"]
+        return bool(LAST.match(text)), hashlib.sha256(f"{item['id']}\n{text}".encode()).hexdigest()
+
+    return {**item, "answers": sorted(item["answers"], key=place)}
 
 
 def problems(items: list[dict], chapter: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .model import SequenceModel, State
+from .model import SequenceModel, State, check_state
 from .shapes import Bool, Float, Int, Tensor
 
 
@@ -78,6 +78,7 @@ class NoRepeat(SequenceModel):
         self, x: Int[Tensor, "B T"], state: Seen | None = None
     ) -> tuple[Float[Tensor, "B T V"], Seen]:
         """The logits of the model inside, with what would repeat made less likely or impossible."""
+        check_state(state, Seen, len(x))
         inner, tokens = state or Seen(None, None)
         logits, inner = self.model(x, inner)
         tokens = x if tokens is None else torch.cat([tokens, x], 1)

@@ -22,7 +22,11 @@ def seed(n: int) -> None:
     random.seed(n)
 
 
-_seed = seed  # `start` has an argument of the same name
+def repeatable(n: int, threads: int | None = None) -> None:
+    """Seed every source of chance, and take so many threads; None: as OMP_NUM_THREADS says, else one."""
+    if threads is not None or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads or 1)
+    seed(n)
 
 
 def start(seed: int = 0) -> None:
@@ -31,9 +35,7 @@ def start(seed: int = 0) -> None:
     One thread, unless OMP_NUM_THREADS asks for another number. The models of this book are small: a second
     thread saves a fifth of the time at best, and on a busy machine it waits far longer than it works.
     """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
-    _seed(seed)
+    repeatable(seed)
     if find_spec("unrolled.plot"):  # here and not above: training alone need not load a plot library
         import_module("unrolled.plot").use()
 

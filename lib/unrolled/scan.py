@@ -27,6 +27,7 @@ def convolution(a: Tensor, b: Tensor) -> Tensor:
 
     That is a convolution, with the kernel a^0, a^1, ... By Fourier transforms it takes T log T operations.
     """
+    b = b.to(torch.promote_types(a.dtype, b.dtype))  # a complex kernel turns real numbers
     T = b.shape[1]
     kernel = a ** torch.arange(T, device=a.device)[:, None]
     fft, n = torch.fft.fft, 2 * T  # as long as both together, or the end would wrap around to the beginning
@@ -96,6 +97,9 @@ class Scan(torch.autograd.Function):
 def scan(a: Tensor, b: Tensor, h: Tensor, parallel: bool | None = None) -> Tensor:
     """All h_t = a_t h_{t-1} + b_t: a, b (B, T, H), h = h_0 (B, H). The same numbers as `recurrence`, faster.
 
-    On a CPU it is a loop that writes in place, elsewhere `doubling`; `parallel` decides it otherwise.
+    On a CPU it is a loop that writes in place, elsewhere `doubling`; `parallel` decides it otherwise. Numbers
+    of several kinds become those of the widest: complex, if any of them is.
     """
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), h.dtype)
+    a, b, h = (t.to(dtype) for t in (a, b, h))
     return Scan.apply(a, b, h, b.device.type != "cpu" if parallel is None else parallel)

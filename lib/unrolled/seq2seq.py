@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from .attention import Attention, mask_of
-from .model import Core, SequenceModel, State, check_tokens, take_rows
+from .model import Core, SequenceModel, State, check_state, check_tokens, take_rows
 from .shapes import Bool, Float, Int, Tensor
 
 
@@ -182,6 +182,7 @@ class Seq2Seq(SequenceModel):
         if self.attention is None:
             h, state = self.decoder(a, state)
             return h, None, state
+        check_state(state, Looking, len(x))
         steps = []
         for piece in a.split(1, 1) if self.feed else (a,):
             steps.append(self._look(piece, state))

@@ -20,6 +20,8 @@ from .model import Core, CoreModel, check_state
 from .scan import scan
 from .shapes import Float, Tensor
 
+EPS = torch.finfo(torch.float32).eps  # said here, since what torch adds by itself hangs on its version
+
 
 def time_scales(n: int, longest: float | int) -> Float[Tensor, "n"]:
     """n time scales, from 1 step to `longest`, each a fixed factor above the one before."""
@@ -91,7 +93,7 @@ class Block(nn.Module):
 
     def __init__(self, hidden: int, recurrent: nn.Module, dropout: float | int):
         super().__init__()
-        self.norm_h, self.norm_m = nn.RMSNorm(hidden), nn.RMSNorm(hidden)
+        self.norm_h, self.norm_m = nn.RMSNorm(hidden, EPS), nn.RMSNorm(hidden, EPS)
         self.kernel = nn.Parameter(torch.randn(4, hidden) / 2)
         self.recurrent, self.dropout = recurrent, nn.Dropout(dropout)
         self.W_o = nn.Linear(hidden, hidden)
@@ -135,7 +137,7 @@ class SSMCore(Core):
         self.inputs, self.hidden = inputs, hidden
         self.W_x = nn.Linear(inputs, hidden)
         blocks = (Block(hidden, recurrent(hidden, longest), dropout) for _ in range(layers))
-        self.blocks, self.norm = nn.ModuleList(blocks), nn.RMSNorm(hidden)
+        self.blocks, self.norm = nn.ModuleList(blocks), nn.RMSNorm(hidden, EPS)
 
     def forward(
         self, a: Float[Tensor, "B T D"], state: SSMState | None = None

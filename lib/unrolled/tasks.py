@@ -13,14 +13,13 @@ Who remembers all that is needed has loss 0 in every one of them. Who remembers 
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .model import Core, SequenceModel, State, reading
+from .model import Core, SequenceModel, State, device_of, reading
 from .shapes import Bool, Float, Tensor
 
 NOT_ASKED = -1
@@ -95,7 +94,7 @@ class Task:
 
 def _ask(model: SequenceModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """The model's outputs and the right answers, both where the model lives."""
-    device = next(chain(model.parameters(), [batch.x])).device
+    device = device_of(model)
     return model(batch.x.to(device))[0], batch.y.to(device)
 
 

@@ -1,5 +1,7 @@
 """A text by its name, turned into ids and cut in two: what is trained on, and what is validated on."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +31,8 @@ def read(
 
     The last share of it is for validation, a million symbols at most; of the stories, new ones are. With
     `ids` (x.npy) the text is turned into ids on disk once and mapped, however long it is; its vocabulary is
-    kept beside it. Raises ValueError for unknown names and DataError where a data set cannot be had.
+    kept beside it, and what it was made from. Raises ValueError for unknown names and for ids of another text
+    or kind, and DataError where a data set cannot be had.
     """
     if not 0 < share < 1:
         raise ValueError(f"share is {share}: expected a part of the text to validate on, between 0 and 1")
@@ -61,16 +64,30 @@ def _text(name: str, file: str | None) -> str:
 
 def _mapped(name: str, kind: str, file: str | None, ids: Path) -> tuple[Int[Tensor, "N"], Vocab]:
     """The ids on disk; one process makes them, the others wait."""
-    symbols = ids.with_suffix(".vocab.json")
-    if parallel.rank() == 0 and not ids.exists():
-        source = name if Path(name).is_file() else data.path(name, file)
-        vocab = corpus.vocabulary(source, kind)
-        vocab.save(symbols)
-        corpus.encode(source, ids, vocab)
+    if parallel.rank() == 0:
+        _keep(Path(name) if Path(name).is_file() else data.path(name, file), kind, ids)
     parallel.wait()
-    return corpus.load(ids), Vocab.load(symbols)
+    return corpus.load(ids), Vocab.load(ids.with_suffix(".vocab.json"))
+
+
+def _keep(source: Path, kind: str, ids: Path) -> None:
+    """Write the ids of a text, its vocabulary and its fingerprint, unless they are there."""
+    made = ids.with_suffix(".source.json")
+    with open(source, "rb") as opened:
+        facts = {"kind": kind, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+    if not ids.exists():
+        vocab = corpus.vocabulary(source, kind)
+        vocab.save(ids.with_suffix(".vocab.json"))
+        made.write_text(json.dumps(facts), encoding="utf-8")
+        corpus.encode(source, ids, vocab)
+    elif not made.exists() or json.loads(made.read_text(encoding="utf-8")) != facts:
+        raise ValueError(f"{ids} was not made from the {kind} of {source} as it is now: delete it, or choose "
+                         "another --ids")
 
 
 def _split(x: Int[Tensor, "N"], vocab: Vocab, share: float | int) -> Text:
     cut = len(x) - min(int(len(x) * share), MOST)
+    if min(cut, len(x) - cut) < 2:
+        raise ValueError(f"a text of {len(x)} symbols gives {cut} to train on and {len(x) - cut} to validate "
+                         "on: both take 2 or more")
     return Text(x[:cut], x[cut:].long(), vocab)

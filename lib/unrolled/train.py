@@ -25,6 +25,10 @@ __all__ = ["History", "NonFinite", "Step", "batches", "fit", "gathered", "stream
 Loss = Callable[[SequenceModel, Any], Tensor]
 
 
+FULL = ("this batch does not fit into memory; nothing was changed in this step. Lower batch or length, make "
+        "one step of several small batches (`gathered`), or take numbers of 16 bits (`precision.mixed`). ")
+
+
 class Step(NamedTuple):
     """One update: its number from 0, the loss (bits) before it, the gradient's norm, seconds so far."""
 
@@ -71,10 +75,18 @@ def update(
 ) -> tuple[float, float]:
     """One step downhill on one batch; returns the loss (before the step) and the gradient's norm.
 
-    A gradient longer than `clip` is shortened to it. Raises NonFinite before anything is changed.
+    A gradient longer than `clip` is shortened to it. Raises NonFinite before anything is changed, and
+    torch.OutOfMemoryError with what can be done about it.
     """
     optimiser.zero_grad()
-    bits = _back(model, x, loss)
+    bits, full = None, ""
+    try:
+        bits = _back(model, x, loss)
+    except torch.OutOfMemoryError as error:
+        full = str(error).partition("\n")[0]
+    if bits is None:  # out here, where nothing holds on to the graph any longer
+        optimiser.zero_grad()
+        raise torch.OutOfMemoryError(FULL + full)
     norm = get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     if not (bits.isfinite() and norm.isfinite()):
         raise NonFinite(bits.item(), [name for name, p in model.named_parameters() if not _finite(p.grad)])
@@ -98,23 +110,26 @@ def _back(model: SequenceModel, x: Any, loss: Loss) -> Tensor:
 def train(
     model: SequenceModel,
     batches: Iterable,
-    lr: Rate = 3e-3,
+    lr: Rate | None = None,
     clip: float | int = 1.0,
     loss: Loss | None = None,
     optimiser: torch.optim.Optimizer | None = None,
 ) -> Iterator[Step]:
     """Take one step for each batch, and tell how it went. It goes on as long as you ask for steps.
 
-    The optimiser is Adam (Kingma and Ba, 2015, arXiv 1412.6980) unless you bring one. The loss is `nll`,
-    unless the batches have one of their own (`streams`) or you bring one: loss(model, batch) in bits.
+    The optimiser is Adam (Kingma and Ba, 2015, arXiv 1412.6980) with lr 3e-3 unless you say otherwise. The
+    loss is `nll`, unless the batches have their own (`streams`) or you bring one: loss(model, batch) in bits.
     `lr` may be a function of the step's number, such as `schedule.cosine(...)`; the learning rates of an
-    optimiser that you bring are multiplied by it. Raises NonFinite at the step where a loss or a gradient
-    is nan or inf.
+    optimiser that you bring are multiplied by it, so a plain lr beside one is a ValueError. Raises NonFinite
+    at the step where a loss or a gradient is nan or inf.
     """
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError(f"{type(model).__name__} has no parameters that a gradient could change")
     if loss is not None and isinstance(batches, Around):
         raise ValueError(f"{type(batches).__name__} has a loss of its own: give yours to it, as loss=...")
+    if optimiser is not None and lr is not None and not callable(lr):
+        raise ValueError(f"lr is {lr}, and the optimiser has its own: give it there, or give a schedule here")
+    lr = 3e-3 if lr is None else lr
     optimiser = optimiser or torch.optim.Adam(model.parameters(), 1.0 if callable(lr) else lr)
     loss = loss or getattr(batches, "loss", nll)
     start, last = time.perf_counter(), None
@@ -195,7 +210,8 @@ def _go(run: Run, steps: int, path: str | Path | None) -> str:
 def _steps(run: Run, n: int) -> Iterator[Step]:
     """At most n steps of `train`; after a NonFinite the model has the weights last kept."""
     try:
-        steps = train(run.model, run.batches, run.rate(), optimiser=run.optimiser)
+        schedule = run.rate() if callable(run.lr) else None  # a plain rate is the optimiser's already
+        steps = train(run.model, run.batches, schedule, optimiser=run.optimiser)
         yield from islice(steps, max(0, n))
     except NonFinite as error:
         run.model.load_state_dict(run.best)

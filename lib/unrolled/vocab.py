@@ -100,6 +100,10 @@ class Vocab:
                 from .bpe import BPE  # here and not above: bpe stands on this module
 
                 return BPE(facts["symbols"], facts["merges"])
+            if facts["kind"] == "sub-words of bytes":
+                from .subwords import Subwords
+
+                return Subwords(*(facts[name] for name in ("symbols", "merges", "special", "digits")))
             return cls(facts["symbols"], facts["kind"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"no saved vocabulary ({error}): expected what Vocab.to_json writes") from error

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from .model import SequenceModel, State, detach, nll, reading
+from .model import SequenceModel, State, detach, device_of, nll, reading
 from .scoreboard import LECTURE, scoreboard
 from .shapes import Float, Int, Tensor
 
@@ -114,10 +114,9 @@ def _contexts(
 @contextmanager
 def _measuring(model: nn.Module) -> Iterator[torch.device]:
     """The model as it is used, without dropout; afterwards it is as it was."""
-    weight = next(model.parameters(), next(model.buffers(), torch.empty(0)))
     # cuDNN's recurrent layers give no gradients in eval mode; torch's own do
     with reading(model), torch.no_grad(), torch.backends.cudnn.flags(enabled=False):
-        yield weight.device
+        yield device_of(model)
 
 
 def predict(model: SequenceModel, x: Int[Tensor, "B T"], state: State = None) -> Float[Tensor, "B V"]:

@@ -47,10 +47,11 @@ class _Check:
     def __repr__(self) -> str:
         return f"check: {len(_exercises())} exercises; check.list() names them"
 
-    def list(self, chapter: str = "") -> Page:
-        """All exercises, or those of the chapters whose name holds `chapter`, such as "04" or "rnn"."""
+    def list(self, chapter: str | int = "") -> Page:
+        """All exercises, or those of a chapter: by its number (4 or "04"), or a part of its name ("rnn")."""
         head = ["exercise\tchapter\tlevel\tminutes"]
-        chosen = [e for e in _exercises().values() if str(chapter) in e.chapter]
+        part = f"{int(chapter):02}_" if str(chapter).isdecimal() else str(chapter)
+        chosen = [e for e in _exercises().values() if part in e.chapter]
         rows = [f"check.{e.id}\t{e.chapter}\t{e.tier}\t{e.minutes}" for e in chosen]
         return Page(Block("title", f"? {len(rows)} exercises"), Block("rows", "\n".join(head + rows)))
 

@@ -39,7 +39,8 @@ def misfit(answer: Any, names: list[str]) -> str | None:
 def unwritten(answer: Callable[..., Any], outcome: Outcome) -> bool:
     """The function is still a stub: it returned nothing and does nothing, or broke over an open `...`."""
     if outcome.broken:
-        return outcome.broken.error == "NotImplementedError" or (_names_only(outcome) and _open_end(answer))
+        open_raise = outcome.broken.error == "NotImplementedError" and outcome.broken.own
+        return open_raise or (_names_only(outcome) and _open_end(answer))
     if outcome.value is Ellipsis:
         return True
     return outcome.value is None and (_does_nothing(answer) or _open_end(answer))
@@ -56,12 +57,21 @@ def _does_nothing(answer: Any) -> bool:
 
 
 def _open_end(answer: Any) -> bool:
-    """Somewhere in its source stands `...`: the gap that the exercise's stub left for the learner."""
+    """Somewhere in its source `...` stands for code: the gap that the exercise's stub left open."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
     except (OSError, TypeError, SyntaxError, ValueError):
         return False
-    return any(isinstance(node, ast.Constant) and node.value is Ellipsis for node in ast.walk(tree))
+    return any(map(_gap, ast.walk(tree)))
+
+
+def _gap(node: ast.AST) -> bool:
+    """Whether it is a `...` that stands alone, is assigned or returned; in an index it means "all axes"."""
+    if not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.Return | ast.Lambda):
+        return False
+    value = node.body if isinstance(node, ast.Lambda) else node.value
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(part, ast.Constant) and part.value is Ellipsis for part in parts)
 
 
 def notebook_data(answer: Any) -> list[str]:

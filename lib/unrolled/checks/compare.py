@@ -6,7 +6,7 @@ is how wrong answers pass elsewhere: a mean over n - 1 differs from a mean over 
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,15 @@ import torch
 
 RTOL, ATOL = 1e-6, 1e-8
 SINGLE = 1e-4  # for float32 and shorter: about a hundred roundings
+SEVERAL = ("list", "tuple")
+_KINDS = (
+    (str, "text"), (list, "list"), (tuple, "tuple"), (dict, "dict"), (set, "set"), (frozenset, "set"),
+    (np.ndarray, "array"), (Iterator, "generator"),
+)  # fmt: skip
 
 
 def kind(value: Any) -> str:
-    """What a value counts as: "tensor", "number", "list" (of scalars), "tuple" (of anything else) ..."""
+    """What a value counts as: "tensor", "number", "bool", "text", "list", "tuple", "dict", "generator" ..."""
     if isinstance(value, torch.Tensor):
         near = value.device.type == "cpu" and value.layout == torch.strided
         return "tensor" if near else "tensor from elsewhere"
@@ -25,11 +30,7 @@ def kind(value: Any) -> str:
         return "bool"
     if isinstance(value, int | float | np.number):
         return "number"
-    if isinstance(value, list | tuple):
-        plain = len(value) and all(kind(v) in ("bool", "number", "text") for v in value)
-        return "list" if plain or value == [] else "tuple"
-    names = ((str, "text"), (dict, "dict"), (set, "set"), (frozenset, "set"), (np.ndarray, "array"))
-    for cls, name in names:
+    for cls, name in _KINDS:
         if isinstance(value, cls):
             return name
     return "nothing" if value is None else "function" if callable(value) else "other"
@@ -42,13 +43,52 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def leaves(value: Any, place: str = "") -> list[Leaf]:
-    """The parts of an answer, left to right; nested tuples are opened, dicts and lists of scalars are not."""
-    if kind(value) != "tuple":
-        return [Leaf(place, value)]
+def row(value: Any) -> bool:
+    """Whether this is a list or a tuple of nothing but numbers, bools and texts, such as ids or symbols."""
+    plain = ("bool", "number", "text")
+    return kind(value) in SEVERAL and all(
+        kind(v) in plain or (kind(v) == "tensor" and v.ndim == 0) for v in value
+    )
+
+
+def opened(value: Any) -> bool:
+    """Whether a value has parts that are looked at one by one: a tuple has, and a list that is no row."""
+    return kind(value) == "tuple" or (kind(value) == "list" and not row(value))
+
+
+def places(value: Any, place: str = "") -> list[str]:
+    """What the parts of a list or tuple are called: first, second ..., after the name of the whole."""
     ordinals = ("first", "second", "third", "fourth")
     named = [ordinals[i] if i < 4 else f"number {i + 1}" for i in range(len(value))]
-    return [leaf for name, v in zip(named, value) for leaf in leaves(v, f"{place} {name}".strip())]
+    return [f"{place} {name}".strip() for name in named]
+
+
+def leaves(value: Any, place: str = "") -> list[Leaf]:
+    """The parts of an answer, left to right; nested tuples are opened, dicts and rows of scalars are not."""
+    if not opened(value):
+        return [Leaf(place, value)]
+    return [leaf for name, v in zip(places(value, place), value) for leaf in leaves(v, name)]
+
+
+def beside(want: Any, have: Any, place: str = "") -> list[tuple[Leaf, Leaf]] | None:
+    """The parts of two answers side by side, (expected, got); None where they are nested in different ways.
+
+    A list and a tuple of the same length count as the same, so what is expected decides what is opened.
+    """
+    if not opened(want):
+        alike = row(have) if kind(want) == "list" else not opened(have)
+        return [(Leaf(place, want), Leaf(place, have))] if alike else None
+    if kind(have) not in SEVERAL or len(want) != len(have):
+        return None
+    inside = [beside(*both) for both in zip(want, have, places(want, place))]
+    return None if None in inside else [pair for pairs in inside for pair in pairs]
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    """All tensors of a value, left to right; those in lists and tuples too."""
+    if kind(value) in SEVERAL:
+        return [tensor for v in value for tensor in tensors(v)]
+    return [value] if isinstance(value, torch.Tensor) else []
 
 
 def clone(value: Any) -> Any:
@@ -95,10 +135,10 @@ def same(a: Any, b: Any, strict: bool = True) -> bool:
     x, y = numeric(a), numeric(b)
     if x is not None and y is not None:
         return (not strict or _sort(a) == _sort(b)) and close(x, y, *tolerance(a, b))
+    if kind(a) in SEVERAL and kind(b) in SEVERAL:
+        return len(a) == len(b) and all(same(i, j, strict) for i, j in zip(a, b))
     if kind(a) != kind(b):
         return False
-    if kind(a) in ("list", "tuple"):
-        return len(a) == len(b) and all(same(i, j, strict) for i, j in zip(a, b))
     if kind(a) == "dict":
         return a.keys() == b.keys() and all(same(a[k], b[k], strict) for k in a)
     if isinstance(a, torch.nn.Module) and isinstance(b, torch.nn.Module):
@@ -145,6 +185,7 @@ def describe(value: Any) -> str:
         "dict": lambda v: f"a dict of {len(v)}",
         "set": lambda v: _short("{" + ", ".join(sorted(describe(i) for i in v)) + "}"),
         "nothing": lambda v: "None",
+        "generator": lambda v: f"a {type(v).__name__}",
         "array": lambda v: f"a NumPy array {size(v.shape)}",
         "function": lambda v: str(getattr(v, "label", "a function")),
         "tensor from elsewhere": lambda v: f"{size(v.shape)} on {v.device}, {v.layout}",

@@ -18,7 +18,7 @@ def known(exercise: Any, trials: list[Trial], failure: Failure) -> tuple[str, st
     for name, (wrong, hint) in exercise.wrong.items():
         theirs = list(_while_alike(exercise, wrong, trials))
         found = first_failure(theirs, exercise.demands()) if len(theirs) == len(trials) else None
-        if found and found.name == failure.name:
+        if found and (found.name, found.broke) == (failure.name, failure.broke):
             return name, hint
     return None
 
@@ -47,7 +47,7 @@ def _while_alike(exercise: Any, wrong: Callable[..., Any], trials: list[Trial]) 
 
 
 def alike(a: Outcome, b: Outcome) -> bool:
-    """Two outcomes are the same: equal values, or the same error with the same message."""
+    """Two outcomes are the same: equal values, of whatever dtype, or the same error with the same message."""
     if a.broken or b.broken:
         return bool(a.broken and b.broken and a.broken[:2] == b.broken[:2])
-    return same(a.value, b.value)
+    return same(a.value, b.value, strict=False)

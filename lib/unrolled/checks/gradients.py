@@ -4,9 +4,14 @@ from typing import Any
 
 import torch
 
-from .compare import clone, close, leaves, tolerance
-from .trial import Property, Trial
+from .compare import clone, close, tensors, tolerance
+from .sandbox import plain
+from .trial import Hindered, Property, Trial
 
+_IN_PLACE = (
+    "a value that it needs was changed in place. Write `h = h * o` for `h *= o`, and collect rows in a list "
+    "for `torch.stack` instead of writing them into a tensor, as `H[:, t] = h` does"
+)
 _CUT = "is a `.detach()`, `.item()`, `.data` or `torch.tensor(...)` on the way?"
 
 
@@ -48,13 +53,22 @@ def gradient(function: Any, trial: Trial) -> list[torch.Tensor] | None:
     names = trial.exercise.grads
     arguments = {k: clone(v).requires_grad_() if k in names else clone(v) for k, v in trial.case.items()}
     with torch.enable_grad():
-        outputs = [leaf.value for leaf in leaves(function(*arguments.values()))]
-        total = sum(_weighted(o) for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad)
+        outputs = tensors(function(*arguments.values()))
+        total = sum(_weighted(o) for o in outputs if o.requires_grad)
     if not isinstance(total, torch.Tensor):
         return None
     inputs = [arguments[n] for n in names]
-    found = torch.autograd.grad(total, inputs, allow_unused=True)
+    found = way_back(total, inputs)
     return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs)]
+
+
+def way_back(total: torch.Tensor, inputs: list[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+    """torch.autograd.grad, None where nothing arrives; Hindered where the answer has blocked the way."""
+    try:
+        return torch.autograd.grad(total, inputs, allow_unused=True)
+    except RuntimeError as error:
+        why = _IN_PLACE if "inplace" in str(error) else plain(str(error)).strip()
+        raise Hindered(f"the way back does not run: {why}") from error
 
 
 def _weighted(output: torch.Tensor) -> torch.Tensor:

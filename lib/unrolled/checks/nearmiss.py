@@ -42,10 +42,10 @@ def near(trials: list[Trial]) -> str | None:
 def _pairs(trials: list[Trial], part: int) -> list[Pair] | None:
     pairs = []
     for trial in trials:
-        want, have = leaves(trial.expected), leaves(trial.got)
-        if trial.outcome.broken or len(want) != len(have):
+        parts = trial.parts()
+        if trial.outcome.broken or not parts:
             return None
-        w, h = numeric(want[part].value), numeric(have[part].value)
+        w, h = (numeric(leaf.value) for leaf in parts[part][1:])
         if w is None or h is None or w.is_complex() or h.is_complex() or not w.numel():
             return None
         pairs.append(Pair(w, h, trial.letters()[part], trial.sizes()))

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-from .compare import close, digits, leaves, numeric
+from .compare import close, digits, numeric
 from .trial import Property, Trial
 
 
@@ -18,7 +18,7 @@ def sums_to_one(name: str, axis: int | None = -1, part: int = 0) -> Property:
     """Part `part` of the answer is a distribution along `axis` (None: over all its cells)."""
 
     def test(trial: Trial) -> str | None:
-        p = numeric(leaves(trial.got)[part].value)
+        p = numeric(trial.parts()[part][2].value)
         total = p.sum().reshape(1) if axis is None else p.sum(axis).flatten()
         off = (total - 1).abs() > 1e-5
         if not off.any():

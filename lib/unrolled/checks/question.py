@@ -2,15 +2,18 @@
 
 import difflib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .compare import describe, digits, kind, numeric, real
+from .compare import describe, kind, numeric, real
 from .page import Block
 from .sandbox import steady
 from .sheet import Sheet
 from .verdict import Verdict
+
+_TELLING = {"2": 2, "4": 4, "8": 8, "10": 10, "ln 2": math.log(2)}  # doubled, bytes, bits, digits, nats
 
 
 @dataclass(kw_only=True)
@@ -102,8 +105,16 @@ class Question(Sheet):
         if self.options:
             off = next(name for name in self.options if (name in value) != (name in right))
             return f"Look again at {off}: {self.options[off]}"
-        ratio = value / right
-        if 1 / 1000 < abs(ratio) < 1000:
-            return f"Your number is {digits(ratio)[0]} times the right one. Where does the factor come from?"
-        far = "large" if abs(ratio) > 1 else "small"
+        if factor := self._factor(value, right):
+            return f"Your number is the right one times {factor}. Where does the factor come from?"
+        far = "large" if value > right else "small"
+        if 1 / 1000 < abs(value / right) < 1000:
+            return f"Your number is too {far}. Go through your sum again, one step at a time."
         return f"Your number is far too {far}: look at the operation first."
+
+    def _factor(self, value: float | int, right: float | int) -> str:
+        """A factor that tells where it comes from, or "": any other ratio would give the answer away."""
+        sizes = {k: int(n.replace(",", "")) for k, n in re.findall(r"\b([A-Z]) = (\d[\d,]*)", self.text)}
+        known = {f"{name} (here {name} = {n})": n for name, n in sizes.items()} | _TELLING
+        known |= {f"1 / {name}": 1 / factor for name, factor in known.items()}
+        return next((name for name, factor in known.items() if self.same(value, factor * right)), "")

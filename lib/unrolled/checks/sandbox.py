@@ -5,6 +5,7 @@ undone after each call. This guards against accidents; it is not a wall against 
 """
 
 import contextlib
+import dis
 import io
 import math
 import os
@@ -31,12 +32,16 @@ class TimeUp(BaseException):
 
 
 class Broken(NamedTuple):
-    """A call that raised: the error in words, where in the learner's code, and what kind of end it was."""
+    """A call that raised: the error in words, where in the learner's code, and what kind of end it was.
+
+    `own`: whether a `raise` of the learner's own file raised it, and no function that was called.
+    """
 
     error: str
     message: str
     line: str = ""
     stopped: bool = False
+    own: bool = False
 
     def __str__(self) -> str:
         if not self.error:
@@ -211,7 +216,18 @@ def broken(error: BaseException, function: Callable[..., Any]) -> Broken:
     if isinstance(error, RecursionError):
         return Broken(name, "the function calls itself without an end", "", True)
     message = message if len(message) <= 300 else message[:300] + " ..."
-    return Broken(name, message, _line(error, function), not isinstance(error, Exception))
+    stopped = not isinstance(error, Exception)
+    return Broken(name, message, _line(error, function), stopped, _own(error, function))
+
+
+def _own(error: BaseException, function: Callable[..., Any]) -> bool:
+    """Whether the traceback ends at a `raise` in the same file (or notebook cell) as the function."""
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    code = last.tb_frame.f_code
+    home = getattr(getattr(function, "__code__", None), "co_filename", code.co_filename)
+    return home == code.co_filename and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
 
 
 def _line(error: BaseException, function: Callable[..., Any]) -> str:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from .compare import Leaf, clone, leaves
-from .sandbox import Broken, Outcome, call
+from .compare import Leaf, beside, clone, leaves
+from .sandbox import Broken, Outcome, broken, call
 
 
 class Again(Exception):
@@ -15,6 +15,10 @@ class Again(Exception):
     def __init__(self, broken: Broken):
         super().__init__(str(broken))
         self.broken = broken
+
+
+class Hindered(Exception):
+    """A property could not be looked at, for a reason that lies in the answer; it carries the sentence."""
 
 
 class Trial(NamedTuple):
@@ -57,14 +61,15 @@ class Trial(NamedTuple):
         return found
 
     def parts(self) -> list[tuple[str, Leaf, Leaf]]:
-        """(name, expected, got) of each part, named as in the signature; nothing where the numbers differ."""
-        want, have = leaves(self.expected), leaves(self.got)
-        if len(want) != len(have):
-            return []
-        names = [n.strip() for n in self.exercise.signature.partition("->")[2].split(",")]
-        if len(names) != len(want):
-            names = [w.place for w in want]
-        return list(zip(names if len(want) > 1 else [""], want, have))
+        """(name, expected, got) of each part, named as in the signature; nothing where nesting differs."""
+        both = beside(self.expected, self.got) or []
+        names = self.names(len(both)) or [want.place for want, _ in both]
+        return [(name, *pair) for name, pair in zip(names if len(both) > 1 else [""], both)]
+
+    def names(self, parts: int) -> list[str]:
+        """What the signature calls so many parts of the answer; nothing where it names more or fewer."""
+        found = [n.strip() for n in self.exercise.signature.partition("->")[2].split(",")]
+        return found if len(found) == parts else []
 
     def letters(self) -> list[list[str]]:
         """The axis letters of each part of the answer; empty lists where the author gave none."""
@@ -80,12 +85,13 @@ class Property(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """The first demand that was not met: which, on which trial, and what was seen."""
+    """The first unmet demand: which, on which trial, what was seen, and whether its test broke over that."""
 
     place: int
     name: str
     trial: Trial
     message: str
+    broke: bool = False
 
 
 def first_failure(
@@ -96,16 +102,34 @@ def first_failure(
     The names of the demands that were met are added to `done`, which survives a TimeUp.
     """
     for place, demand in enumerate(demands):
-        found = next(((t, message) for t in trials if (message := _seen(demand, t))), None)
+        found = next(((t, seen) for t in trials if (seen := _seen(demand, t))), None)
         if found:
-            return Failure(place, demand.name, *found)
+            trial, (message, broke) = found
+            return Failure(place, demand.name, trial, message, broke)
         if done is not None:
             done.append(demand.name)
     return None
 
 
-def _seen(demand: Property, trial: Trial) -> str | None:
+def _seen(demand: Property, trial: Trial) -> tuple[str, bool] | None:
+    """What was seen of an unmet demand, and if its test broke; None where the demand is met."""
     try:
-        return demand.test(trial)
+        message = demand.test(trial)
+        return (message, False) if message else None
     except Again as again:
-        return f"called once more for this, {again.broken}"
+        return f"called once more for this, {again.broken}", True
+    except Exception as error:
+        if _breaks_anyhow(demand, trial):
+            raise
+        said = broken(error, trial.function)
+        other = f"this cannot be tested on your answer ({said.error}: {said.message})"
+        return str(error) if isinstance(error, Hindered) else other, True
+
+
+def _breaks_anyhow(demand: Property, trial: Trial) -> bool:
+    """Whether the test breaks over the reference, too: then it is at fault, and not the answer."""
+    try:
+        demand.test(trial.exercise.again(trial.exercise.model, trial))
+    except Exception:
+        return True
+    return False

@@ -37,7 +37,7 @@ export class NGram extends Vocab {
     });
   }
 
-  /** Each symbol followed alpha times more than it did; a context never seen is uniform. */
+  /** With alpha added to the count of each symbol; a context never seen is uniform. */
   pretend(counts, seen, alpha) {
     const V = counts.length;
     return counts.map((c) => (seen + alpha > 0 ? (c + alpha) / (seen + alpha * V) : 1 / V));

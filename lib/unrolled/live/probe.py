@@ -67,26 +67,30 @@ def states(model: LSTM, x: Int[Tensor, "B T"]) -> Float[Tensor, "B T H"]:
     return model.core(model.embed(x))[0]
 
 
-def innermost(x: Int[Tensor, "B T"]) -> Int[Tensor, "B T"]:
-    """After each symbol: 1 if the innermost open bracket is round, 0 if it is square, -1 if none is open."""
+def innermost(x: Int[Tensor, "B T"], beneath: int = 0) -> Int[Tensor, "B T"]:
+    """After each symbol: 1 if the innermost open bracket is round, 0 if it is square, -1 if there is none.
+
+    beneath: 1 asks for the bracket around that one, and so on.
+    """
     answers = []
     for row in x.tolist():
         stack: list[int] = []
         for symbol in row:  # ( and [ are 1 and 3, and what closes them comes next
             stack = [*stack, symbol] if symbol % 2 else stack[:-1]
-            answers.append(int(stack[-1] == 1) if stack else -1)
+            answers.append(int(stack[-1 - beneath] == 1) if len(stack) > beneath else -1)
     return torch.tensor(answers).view(x.shape)
 
 
 def asked(
-    model: LSTM, seed: int, where: str = "closing", n: int = 100
+    model: LSTM, seed: int, where: str = "closing", n: int = 100, beneath: int = 0
 ) -> tuple[Float[Tensor, "N H"], Bool[Tensor, "N"]]:
     """States of new rows where something is open, and whether that is round.
 
     where: after "closing" brackets, where the symbol tells nothing; after "opening" ones; or "anywhere".
+    beneath: 0 asks about the innermost open bracket, 1 about the one around it.
     """
     x = Brackets(DEPTH).draw(n, torch.Generator().manual_seed(seed)).x
-    y, closing = innermost(x), x % 2 == 0
+    y, closing = innermost(x, beneath), x % 2 == 0
     here = {"closing": closing, "opening": ~closing, "anywhere": torch.ones_like(closing)}[where] & (y >= 0)
     return states(model, x)[here], y[here] == 1
 

@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    title = f"Share of right answers by lag, after {options.steps} updates, {HIDDEN} numbers in each state"
+    title = f"Share of right answers by lag, after {options.steps} updates, networks {HIDDEN} wide"
     command = "python -m unrolled.trainings.memories"
     print(records.make("success_by_lag", title, COLUMNS, lambda s: rows(s, options.steps, LAGS), command,
                        options.seed))  # fmt: skip

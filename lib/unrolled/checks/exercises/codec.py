@@ -1,5 +1,6 @@
 """Chapter 1, from text to numbers and back: char_codec."""
 
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,12 @@ def char_codec(text: str) -> tuple[list[str], Callable[[str], list[int]], Callab
 
 
 def _codec_case(g: torch.Generator, i: int) -> dict[str, Any]:
-    letters = "abcdefghijklmnopqrstuvwxyz \n"
-    order = torch.randperm(len(letters), generator=g).tolist() * (1 + i)
-    return {"text": "".join(letters[k] for k in order)}
+    letters = string.ascii_lowercase
+    marks = [" \n", " \n", " \n" + letters[:6].upper(), " \n.,AZ0359\u00e9\u00df"][i]
+    chosen = torch.randperm(len(letters), generator=g)[: 10 + 4 * i].tolist()  # never the whole alphabet
+    several = [*(letters[k] for k in chosen), *marks]
+    order = torch.randperm(len(several), generator=g).tolist() * (1 + i)
+    return {"text": "".join(several[k] for k in order)}
 
 
 def _codes(answer: Any, text: str) -> tuple[list[str], list[int], str]:
@@ -46,6 +50,11 @@ def _codec(symbols: Callable[[str], list[str]], first: int = 1, glue: str = "") 
         return ["<pad>", *known], lambda s: [ids[c] for c in s if c in ids], decode
 
     return codec
+
+
+def _lowered(text: str) -> Any:
+    symbols, encode, decode = char_codec(text.lower())
+    return symbols, lambda s: encode(s.lower()), decode
 
 
 def _round_trip(trial: Trial) -> bool:
@@ -87,6 +96,14 @@ characters follow in sorted order. `encode(s)` gives a list of ids, `decode(ids)
             _codec(lambda text: sorted(set("".join(text.split())))),
             "A blank is a symbol like any other: where words end is most of what a model of text first "
             "learns. Look for `split` or `strip`."),
+        "an alphabet of its own": (
+            _codec(lambda text: sorted(string.ascii_lowercase + " \n")),
+            "Your symbols do not depend on the text. Another text has capitals, digits or an accent, and "
+            "none of these would have an id: take the symbols from the text that you are given."),
+        "capitals become small": (
+            _lowered,
+            "You make all letters small, and what comes back is not what went in. A capital is a symbol of "
+            "its own."),
         "id 0 means two things": (
             _codec(lambda text: sorted(set(text)), first=0),
             "The first character and <pad> share the id 0, so padding decodes into a letter. Start the "

@@ -97,7 +97,7 @@ to counts; what never occurs is not in it.""",
 
 
 def bigram_add_alpha(x: Int[Tensor, "N"], V: int, alpha: float) -> Float[Tensor, "V V"]:
-    """P[i, j] = p(j | i) from the pairs of neighbours in x, as if each pair had occurred alpha times more."""
+    """P[i, j] = p(j | i) from the pairs of neighbours in x, with alpha added to the count of each pair."""
     counts = torch.bincount(x[:-1] * V + x[1:], minlength=V * V).view(V, V)
     smooth = counts + alpha
     return smooth / smooth.sum(1, keepdim=True)  # each row sums to 1: it is divided by c + alpha V
@@ -124,8 +124,8 @@ ADD_ALPHA = Exercise(
     chapter=CHAPTER, tier=1, minutes=10,
     signature="bigram_add_alpha(x, V, alpha) -> P",
     text="""x (N,) is a text as ids from 0 to V - 1. Return the table P (V, V) where P[i, j] is the
-probability that j follows i, estimated as if every pair had occurred alpha times more than it did. Each
-row is a distribution, also that of a symbol that never occurred.""",
+probability that j follows i, estimated as if alpha had been added to the count of every pair. Each row is a
+distribution, also that of a symbol that never occurred.""",
     worked=bigram_add_alpha,
     reference=_library_bigram,
     cases=_text_case,

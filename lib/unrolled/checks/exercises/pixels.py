@@ -26,8 +26,9 @@ def _bits_case(g: torch.Generator, i: int) -> dict[str, Any]:
 BITS = Exercise(
     chapter=CHAPTER, tier=1, minutes=5,
     signature="bits_per_dim(nats, C, H, W) -> bits",
-    text="""nats (N,) holds -ln p(picture) of N pictures, each with C colours and H x W pixels. Papers on
-photographs print the same number in another coin: bits, for each of the numbers that make up a picture.
+    text="""nats (N,) holds -ln p(picture) of N pictures, each with H x W pixels and C numbers for each
+of them (3 for a photograph: red, green, blue). Papers print the same number in another coin: bits, for each
+of the numbers that make up a picture.
 Return it, with the shape (N,).""",
     worked=bits_per_dim,
     reference=lambda nats, C, H, W: images.bits_per_dim(nats, C * H * W),

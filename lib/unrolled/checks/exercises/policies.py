@@ -1,4 +1,4 @@
-"""Chapter 13, learning from rewards: returns_to_go, reinforce_loss, ppo_clip."""
+"""Chapter 13, learning from rewards: reinforce_loss, ppo_clip."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,81 +6,12 @@ from typing import Any
 import torch
 
 from ...policy import clipped, policy_gradient
-from ...policy import returns_to_go as library_returns
 from ...shapes import Float, Int, Tensor
 from ..exercise import Exercise
+from ..gradients import way_back
 from ..trial import Property, Trial
 
 CHAPTER = "13_policies"
-
-
-def returns_to_go(reward: Float[Tensor, "B T"], gamma: float) -> Float[Tensor, "B T"]:
-    """R_t = r_t + gamma R_{t+1}: what is still to come from each step on."""
-    R, out = torch.zeros_like(reward[:, 0]), []
-    for r in reversed(reward.unbind(1)):  # from the end, where nothing follows
-        R = r + gamma * R
-        out.append(R)
-    return torch.stack(out[::-1], 1)
-
-
-def _returns_case(g: torch.Generator, i: int) -> dict[str, Any]:
-    B, T = [(1, 3), (2, 4), (3, 5), (4, 4)][i]
-    return {"reward": torch.randn(B, T, generator=g, dtype=torch.float64), "gamma": [0.5, 0.9, 0.8, 0.7][i]}
-
-
-def _powers(reward: Tensor, gamma: float) -> Tensor:
-    return gamma ** torch.arange(reward.shape[1]).to(reward)
-
-
-def _by_matrix(reward: Tensor, gamma: float) -> Tensor:
-    t = torch.arange(reward.shape[1])
-    ahead = (t[:, None] - t[None]).to(reward)
-    return reward @ (gamma**ahead * (ahead >= 0))
-
-
-def _later(reward: Tensor, gamma: float) -> Tensor:
-    return torch.cumsum(reward.flip(1), 1).flip(1)
-
-
-RETURNS = Exercise(
-    chapter=CHAPTER, tier=1, minutes=10,
-    signature="returns_to_go(reward, gamma) -> R",
-    text="""reward (B, T) holds what B players got in T steps. Return R (B, T) with R_t = r_t + gamma R_{t+1},
-where nothing follows the last step. An action is judged by what comes after it, and the further away that
-is, the less it counts.""",
-    worked=returns_to_go,
-    reference=library_returns,
-    cases=_returns_case,
-    axes={"reward": "B T", "return": "B T"},
-    right={"with a matrix of powers": _by_matrix},
-    wrong={
-        "from the front": (
-            lambda reward, gamma: library_returns(reward.flip(1), gamma).flip(1),
-            "You add up what came before. An action cannot change the past: add up what comes after it."),
-        "the whole return at every step": (
-            lambda reward, gamma: library_returns(reward, gamma)[:, :1].expand_as(reward),
-            "Every step gets what the whole episode paid. The third action has not earned the first reward."),
-        "the discount is counted from the beginning": (
-            lambda reward, gamma: _later(reward * _powers(reward, gamma), gamma),
-            "You discount each reward by its distance from the start of the episode. Count from the step "
-            "that is judged: its own reward counts in full."),
-        "the reward of the step itself is left out": (
-            lambda reward, gamma: library_returns(reward, gamma) - reward,
-            "Your R_t begins with r_{t+1}. The reward of a step is what its own action brought."),
-        "no discount": (
-            lambda reward, gamma: _later(reward, gamma),
-            "All that is to come counts in full. Each step further away counts gamma times less."),
-        "along the players": (
-            lambda reward, gamma: library_returns(reward.T, gamma).T,
-            "You add up along the first axis, which counts the players. Time is the second one."),
-    },
-    hints=(
-        "Begin at the last step: what is its R? Then go back one step at a time.",
-        "`reversed(reward.unbind(1))` gives the steps from the last to the first, each of shape (B,).",
-    ),
-    explain="which gamma would make an agent care for the next reward only?",
-    harder="reinforce_loss",
-)
 
 
 def reinforce_loss(
@@ -117,7 +48,7 @@ def _fixed(trial: Trial) -> str | None:
     loss = trial.call(b=b)
     if not isinstance(loss, Tensor) or not loss.requires_grad:
         return None
-    (grad,) = torch.autograd.grad(loss, b, allow_unused=True)
+    (grad,) = way_back(loss.sum(), [b])
     if grad is None or not grad.any():
         return None
     return "a gradient reaches b: the loss would move the baseline, and with it the goal"
@@ -247,4 +178,4 @@ they gained. With r = p_now / p_old, return minus the mean of min(r A, r' A), wh
     harder="composite_action",
 )
 
-EXERCISES = (RETURNS, REINFORCE, PPO)
+EXERCISES = (REINFORCE, PPO)

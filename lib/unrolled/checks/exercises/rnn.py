@@ -8,6 +8,7 @@ import torch
 from ...rnn import unroll
 from ...shapes import Float, Tensor
 from ..exercise import Exercise
+from ..gradients import way_back
 from ..heat import Picture
 from ..properties import demand
 from ..question import Question
@@ -70,7 +71,7 @@ def _causal(trial: Trial) -> bool:
 def _long_gradient(trial: Trial) -> str | None:
     x = trial.case["x"].clone().requires_grad_()
     last = trial.call(x=x)[:, -1]
-    g = torch.autograd.grad(last.sum(), x, allow_unused=True)[0] if last.requires_grad else None
+    g = way_back(last.sum(), [x])[0] if last.requires_grad else None
     if g is None or not g[:, 0].any():
         return "no gradient goes from the last state back to the first input: where is the graph cut?"
     return None

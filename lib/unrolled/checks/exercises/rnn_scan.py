@@ -11,6 +11,7 @@ from ..properties import finite_when, operations
 from ..trial import Property, Trial
 
 CHAPTER = "04_rnn"
+_ROUND = 30  # operations that a round may take
 
 
 def parallel_scan(a: Float[Tensor, "T H"], x: Float[Tensor, "T H"]) -> Float[Tensor, "T H"]:
@@ -76,20 +77,45 @@ def _odd_dropped(a: Tensor, x: Tensor) -> Tensor:
     return torch.cat([h, x[T:]])
 
 
+def _blocks(a: Tensor, x: Tensor) -> Tensor:
+    """Blocks of about the root of T, all at once, and then from block to block."""
+    n = int(len(x) ** 0.5)
+    pad = -len(x) % n
+    a, x = (torch.cat([v, v.new_zeros(pad, v.shape[1])]).unflatten(0, (-1, n)) for v in (a, x))
+    inside, through = [x[:, 0]], [a[:, 0]]
+    for k in range(1, n):
+        inside.append(a[:, k] * inside[-1] + x[:, k])
+        through.append(a[:, k] * through[-1])
+    X, A, h, states = torch.stack(inside, 1), torch.stack(through, 1), torch.zeros_like(x[0, 0]), []
+    for block, carry in zip(X, A):
+        states.append(block + carry * h)
+        h = states[-1][-1]
+    return torch.cat(states)[: a.shape[0] * n - pad]
+
+
 def _long_case(case: dict[str, Any]) -> dict[str, Any]:
     g = torch.Generator().manual_seed(5)
     return {"a": torch.rand(1000, 2, generator=g, dtype=torch.float64) * 0.2,
             "x": torch.randn(1000, 2, generator=g, dtype=torch.float64)}
 
 
-def _few_steps(trial: Trial) -> str | None:
+def _counted(trial: Trial, most: int, more: str) -> str | None:
+    """Whether at most so many operations are added between T = 256 and T = 4096, once for all cases."""
     if trial.index:
         return None
-    a, x = torch.ones(2, 256, 1, dtype=torch.float64)
-    short, long = (operations(lambda n=T: trial.call(a=a[:n], x=x[:n])) for T in (64, 256))
-    if long > short + 60:
-        return f"it takes {short} operations for T = 64 and {long} for T = 256: more for every step of time"
-    return None
+    a, x = torch.ones(2, 4096, 1, dtype=torch.float64)
+    short, long = (operations(lambda n=T: trial.call(a=a[:n], x=x[:n])) for T in (256, 4096))
+    if long <= short + most:
+        return None
+    return f"it takes {short} operations for T = 256 and {long} for T = 4096: {more}"
+
+
+def _no_loop(trial: Trial) -> str | None:
+    return _counted(trial, (4096 - 256) // 2, "more for every step of time")
+
+
+def _few_rounds(trial: Trial) -> str | None:
+    return _counted(trial, 4 * _ROUND, "more than the logarithm of T allows")  # log2 T has grown by 4
 
 
 SCAN = Exercise(
@@ -107,7 +133,8 @@ such products become too small for a float.""",
     axes={"a": "T H", "x": "T H", "return": "T H"},
     grads=("a", "x"),
     properties=(
-        Property("the number of operations grows with log T", _few_steps),
+        Property("there is no loop over all steps", _no_loop),
+        Property("the number of operations grows with log T", _few_rounds),
         finite_when("1000 steps with a below 0.2 are no trouble", _long_case),
     ),
     right={"by halves (Blelloch)": _halves},
@@ -117,6 +144,11 @@ such products become too small for a float.""",
             "The states are right, and each waits for the one before: T steps. Two neighbouring steps can be "
             "joined into one without knowing the state before them. How many rounds of joining are needed "
             "for all T?"),
+        "blocks as long as the root of T": (
+            _blocks,
+            "The blocks run side by side, and there are still about two roots of T steps that wait for each "
+            "other. Inside a block and between the blocks you loop: what if a block had two elements, and so "
+            "had each block of blocks?"),
         "the two steps are joined in the wrong order": (
             _step(lambda a1, x1, a2, x2: (a1 * a2, a1 * x2 + x1)),
             "You let the earlier step act on the later one. First h becomes a1 h + x1, and then that goes "

@@ -43,7 +43,8 @@ an ordinary number.""",
     axes={"logits": "B T V", "y": "B T", "return": "B"},
     grads=("logits",),
     properties=(
-        finite_when("finite when the logits are 400 times as large", lambda c: {"logits": c["logits"] * 400}),
+        finite_when("finite and right when the logits are 400 times as large",
+                    lambda c: {"logits": c["logits"] * 400}),
     ),
     right={
         "cross_entropy": lambda l, y: -F.cross_entropy(l.transpose(1, 2), y, reduction="none").sum(1),
@@ -109,8 +110,8 @@ PERPLEXITY = Exercise(
     chapter=CHAPTER, tier=2, minutes=10,
     signature="perplexity(logp, mask) -> number",
     text="""logp (B, T) holds the log-probability, in nats, of each token of B sentences; mask (B, T) is
-True where there is a token and False on padding. Return the perplexity of the whole lot, one number: as
-many equally likely choices would be as hard to guess, on average over all tokens.""",
+True where there is a token and False on padding. Return the perplexity of the whole lot, one number: the
+number of equally likely choices that would be as hard to guess, on average over all tokens.""",
     worked=perplexity,
     cases=_masked_case,
     axes={"logp": "B T", "mask": "B T"},

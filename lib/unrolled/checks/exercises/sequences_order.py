@@ -1,5 +1,6 @@
 """Chapter 1, what order is worth: split_by_time, order_test."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ def split_by_time(x: Tensor, T: int, share: float) -> tuple[Tensor, Tensor]:
 
 
 def _split_case(g: torch.Generator, i: int) -> dict[str, Any]:
-    N, T, share = [(12, 3, 0.5), (16, 4, 0.5), (20, 3, 0.7), (30, 5, 0.8)][i]
+    N, T, share = [(12, 3, 0.5), (17, 4, 0.6), (17, 3, 0.7), (30, 5, 0.8)][i]  # 10.2 and 11.9 elements
     return {"x": torch.arange(N) * 10, "T": T, "share": share}
 
 
@@ -42,6 +43,14 @@ def _windows_first(order: Callable[[int], Tensor]) -> Callable[..., Any]:
 def _future_first(x: Tensor, T: int, share: float) -> tuple[Tensor, Tensor]:
     cut = len(x) - int(share * len(x))
     return x[cut:].unfold(0, T, 1), x[:cut].unfold(0, T, 1)
+
+
+def _cut_at(cut: Callable[[float], int]) -> Callable[..., Any]:
+    def split(x: Tensor, T: int, share: float) -> tuple[Tensor, Tensor]:
+        place = cut(share * len(x))
+        return x[:place].unfold(0, T, 1), x[place:].unfold(0, T, 1)
+
+    return split
 
 
 def _shared(trial: Trial) -> set:
@@ -82,6 +91,14 @@ of x, `valid` all windows of the others. No element may be touched by both.""",
             _future_first,
             "Train holds the end of x and valid its beginning. A forecast is tested on what comes later; "
             "what is known about the future leaks back."),
+        "the cut is rounded": (
+            _cut_at(round),
+            "You round share * N to the nearest whole number. The task takes int(share * N), which cuts off "
+            "what stands after the point."),
+        "the cut is rounded up": (
+            _cut_at(math.ceil),
+            "You round share * N up, so train may hold one element too many. The task takes int(share * N), "
+            "which cuts off what stands after the point."),
         "the last window of each part is missing": (
             lambda x, T, share: tuple(w[:-1] for w in split_by_time(x, T, share)),
             "Count the windows of 4 elements with T = 3: there are two. Look at where your loop ends."),

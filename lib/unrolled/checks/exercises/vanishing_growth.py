@@ -47,9 +47,9 @@ def _turned(radius: float, k: int, height: float) -> Tensor:
 TRANSIENT = Exercise(
     chapter=CHAPTER, tier=4, minutes=40,
     signature="transient_growth(radius, k, height) -> U",
-    text="""Build a matrix U (2, 2) whose spectral radius is `radius`, which is below 1, and for which the
-norm of U to the power k is exactly `height`, which is above 1. So for ever it shrinks, and after k steps it
-has stretched something to `height` times its size.""",
+    text="""Build a matrix U (2, 2) whose spectral radius is `radius`, which lies between 0 and 1, and for
+which the norm of U to the power k is exactly `height`, which is above 1. So in the end it shrinks everything,
+and after k steps it has stretched something to `height` times its size.""",
     worked=transient_growth,
     cases=_growth_case,
     observe=_observe,

@@ -23,9 +23,12 @@ def noise_floor(
 
 
 def _floor_case(g: torch.Generator, i: int) -> dict[str, Any]:
-    T, E = [(2, 3), (4, 6), (5, 9), (6, 6)][i]
+    T, E, sigma = [(2, 3, 0.3), (4, 6, 0.3), (5, 9, 0.5), (6, 6, 0.3), (4, 5, 0.01)][i]
     edges = torch.linspace(-1, 1, E, dtype=torch.float64)
-    return {"voice": 2 * torch.rand(T, generator=g, dtype=torch.float64) - 1, "edges": edges, "sigma": 0.3}
+    voice = 2 * torch.rand(T, generator=g, dtype=torch.float64) - 1
+    if i == 4:  # little noise, near the edges: most levels have a chance of exactly 0
+        voice = edges[1:] + 0.01 * voice
+    return {"voice": voice, "edges": edges, "sigma": sigma}
 
 
 def _floor(of: str) -> Callable[..., Any]:
@@ -41,7 +44,8 @@ def _floor(of: str) -> Callable[..., Any]:
         if of == "density":
             middle = (away[:, 1:] + away[:, :-1]) / 2 / sigma
             p = torch.exp(-(middle**2) / 2) / math.sqrt(2 * math.pi) / sigma
-        bits = torch.special.entr(p).sum(1) / (1 if of == "nats" else math.log(2))
+        terms = -p * p.log() if of == "log of 0" else torch.special.entr(p)
+        bits = terms.sum(1) / (1 if of == "nats" else math.log(2))
         return bits.mean().expand(len(voice)) if of == "mean" else bits
 
     return floor
@@ -56,6 +60,7 @@ one side. Somebody knows voice (T,), edges and sigma exactly, but not the noise.
 bits the level is worth to them: the entropy of its distribution. No model can need fewer on average.""",
     worked=noise_floor,
     cases=_floor_case,
+    count=5,
     axes={"voice": "T", "edges": "E", "return": "T"},
     right={
         "by torch.distributions": lambda voice, edges, sigma: torch.distributions.Categorical(
@@ -67,6 +72,10 @@ bits the level is worth to them: the entropy of its distribution. No model can n
         "nats": (
             _floor("nats"),
             "Your numbers are nats. A bit is ln 2 of a nat."),
+        "the logarithm of a chance of 0": (
+            _floor("log of 0"),
+            "With little noise some levels have a chance of exactly 0, and 0 times its logarithm is not a "
+            "number. Such a level adds 0 bits: take care of it before the logarithm."),
         "the open levels are left out": (
             _floor("no ends"),
             "You count the levels between two edges. Below the first and above the last there is one each."),
