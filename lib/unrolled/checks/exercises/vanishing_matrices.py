@@ -59,8 +59,8 @@ EXPLODE = Exercise(
     signature="will_it_explode(W) -> grows, must_vanish",
     text="""W (H, H) is a recurrent matrix. grows: True if the powers of W grow without limit, so that the
 network without tanh explodes. must_vanish: True if the gradient of the network with tanh must vanish with the
-number of steps, whatever it reads, because the norm of W alone already says so. No eigenvalue of W has the size
-1 exactly: there the radius alone would not decide.""",
+number of steps, whatever it reads, because the norm of W alone already says so. No eigenvalue of W has the
+size 1 exactly: there the radius alone would not decide.""",
     worked=will_it_explode,
     cases=_matrix_case,
     count=len(MATRICES),
