@@ -154,7 +154,7 @@ def main() -> None:
     start = time.process_time()
     counted = NGram(7, V, "modified_kneser_ney").fit(train)
     spent = time.process_time() - start
-    print("| | parameters | CPU-s | CPU-s to 1.88 | nats, windows of 256 | nats, carried |")
+    print("| model | parameters | CPU-s | CPU-s to 1.88 | nats, windows of 256 | nats, carried |")
     print("|---|---|---|---|---|---|")
     row("7-gram, modified Kneser-Ney", "-", f"{spent:.1f}", "-", *scores(counted, valid, False))
     for name in options.models:

@@ -185,7 +185,7 @@ def main():
     print("| length 10, playing and learning, 4 epochs | steps/s | x peer |\n|---|---|---|")
     for name, speed in best.items():
         print(f"| {name} | {speed:,.0f} | {f'{speed / base:.1f}' if base else ''} |")
-    print("\n| | length | CPU seconds until solved | steps lived, at most |\n|---|---|---|---|")
+    print("\n| who | length | CPU seconds until solved | steps lived, at most |\n|---|---|---|---|")
     for length, seconds in ((10, 60), (50, 60), (200, 180)):
         line("ours", length, [ours(length, seconds, seed) for seed in range(o.seeds)])
     for length in (1000, o.longest):

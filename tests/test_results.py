@@ -1,6 +1,7 @@
 """The page of results is made from the records: nothing on it was typed but what others published."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def test_a_published_figure_has_a_record_a_protocol_and_a_reference_that_exists(
     for figure in PUBLISHED[name]:
         assert set(figure) == {"who", "figure", "protocol", "cite"} and all(figure.values())
         assert f"{{{figure['cite']}," in library and results.other(figure) in results.page()
+
+
+@pytest.mark.parametrize("title", results.CONTESTS)
+def test_a_contest_stands_with_its_command_and_a_peer(title):
+    text = results.contest(title)
+    assert text in results.page() and re.search(r"Made by: `python benchmarks/\w+\.py`", text)
+    assert re.search("as Bai et al. report|nanoGPT|RecurrentPPO", text)
+
+
+def test_a_contest_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="Billiards"):
+        results.contest("Billiards")
 
 
 def test_markup_in_a_value_stays_text():

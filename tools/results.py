@@ -2,11 +2,13 @@
 
     python tools/results.py [PAGE]                  what `make book` calls
 
-The page is made from the records and the trained models of the library and from
-`published.json`, never edited, and not kept in git.
+The page is made from the records and the trained models of the library, from `published.json`, and from those
+tables of benchmarks/README.md that train something others have trained too. It is never edited, and not kept
+in git.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ compare: seeds are given, seconds are those of one processor. A published figure
 the data allow it, with its protocol. Results on the embedded stories, sounds and tasks have none: they
 are measured against their exact floor, or against guessing.
 """
+CONTESTS = ("Character models", "Memory tasks", "Chorales", "T-maze")  # of benchmarks/README.md
 COST = ("cpu_seconds", "seconds")  # what a checkpoint calls its cost
 FOUND = {"bits": "bits per symbol", "floor": "floor", "accuracy": "right", "right_new": "right on new ones",
          "likeness": "likeness", "valid_bits": "bits per symbol"}  # fmt: skip
@@ -74,12 +77,22 @@ def _round(value: Any) -> Any:
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
+def contest(title: str) -> str:
+    """One section of benchmarks/README.md as it stands there: printed by a command, peers beside ours."""
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## {re.escape(title)}: `(.+?)`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    if not found:
+        raise ValueError(f"benchmarks/README.md has no section {title!r}: results.py shows it")
+    return f"## {title}\n\n{found[2].strip()}\n\nMade by: `{found[1]}`."
+
+
 def page() -> str:
     """The whole page."""
     beside = json.loads((HERE / "published.json").read_text(encoding="utf-8"))
     parts = [section(name, beside.get(name, [])) for name in records.names()]
     columns = ["model", "command", "device", "date", "seed", "seconds", "found"]
     models = table(columns, [model(path) for path in sorted(TRAINED.glob("*.safetensors"))])
+    parts += map(contest, CONTESTS)
     return "\n\n".join([HEAD, *parts, "## The trained models that the book carries", models]) + "\n"
 
 
