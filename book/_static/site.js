@@ -9,13 +9,15 @@
   // What is wider than the page scrolls inside itself; the keyboard must be able to reach it, and only then.
   // The theme looks at its tables before their formulas are set, so they are looked at again here.
   const wide = "mjx-container[display], .pst-scrollable-table-container";
+  const reach = (it) => {
+    if (it.scrollWidth > it.clientWidth) it.tabIndex = 0;
+    else it.removeAttribute("tabindex");
+  };
   const sizes = new ResizeObserver((changes) => {
-    for (const it of new Set(changes.map(({ target }) => target.closest(wide)))) {
-      if (it.scrollWidth > it.clientWidth) it.tabIndex = 0;
-      else it.removeAttribute("tabindex");
-    }
+    new Set(changes.map(({ target }) => target.closest(wide))).forEach(reach);
   });
   const watch = () => document.querySelectorAll(wide).forEach((it) => {
+    reach(it); // at once as well: the observer is silent about sections that a phone has not laid out yet
     for (const part of [it, ...it.children]) sizes.observe(part);
   });
 
