@@ -63,7 +63,8 @@ def write(path, text):
 
 def project(root):
     """The project's machinery around two tiny chapters."""
-    for file in "_config.yml", "tools", "book/_ext", "book/_static", "book/_templates":
+    kept = "_config.yml", "tools", "book/_ext", "book/_static", "book/_templates", "benchmarks/README.md"
+    for file in kept:
         copy = shutil.copytree if (ROOT / file).is_dir() else shutil.copyfile
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / file, root / file)
