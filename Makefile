@@ -74,10 +74,10 @@ check: env  ## Quotes, notebooks and README table are current
 	@$(BIN)/python tools/readme.py check
 
 pytest: env
-	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --max-worker-restart 1 --dist loadfile -m "not slow"
 
 test-slow: env  ## The long tests: mutants, trainings, every notebook twice in one kernel
-	@$(BIN)/python -m pytest -rs --numprocesses 2 --dist load -m slow
+	@$(BIN)/python -m pytest -rs --numprocesses 2 --max-worker-restart 1 --dist load -m slow
 
 weave: env  ## Quote the library in the chapters, write notebooks and README table (FORCE=1: over your work)
 	@$(BIN)/python tools/weave.py weave $(if $(filter 1,$(FORCE)),--force)

@@ -35,15 +35,21 @@ SETTLED = """() => document.readyState === "complete" && document.fonts.status =
     && (window.typeset || !document.querySelector("script[src*=mathjax]")
         || !document.querySelector(".math"))"""
 # The script for formulas and the figures wait until a reader comes near: go down the page once, and back.
+# Now and then a Chromium without a window draws a new page not even once: the answer is false then.
 WALK = """async () => {
+    const drawn = () => new Promise((then) => {
+        requestAnimationFrame(() => setTimeout(then, 0, true));
+        setTimeout(then, 10_000, false);
+    });
     for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
         scrollTo({ top: y, behavior: "instant" });
-        await new Promise((then) => requestAnimationFrame(() => setTimeout(then)));
+        if (!await drawn()) return false;
     }
     scrollTo({ top: 0, behavior: "instant" });
     const done = () => { window.typeset = true };
     const set = () => window.MathJax?.startup?.promise?.then(done) ?? setTimeout(set, 20);
     if (document.querySelector("script[src*=mathjax]")) set();
+    return true;
 }"""
 
 
@@ -107,13 +113,18 @@ class Visit(NamedTuple):
 @contextmanager
 def visit(browser: Browser, url: str, width: int = 1280, scheme: str = "light", **context) -> Iterator[Visit]:
     """Open a page and wait until its mathematics and its live figures stand. No other host is reached."""
-    opened = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **context)
-    visit = Visit(opened.new_page(), [], [])
-    _guard(opened, visit, url)
-    answer = visit.page.goto(url)
-    assert answer and answer.ok, f"{url} is not there: every question about it would be answered well"
-    visit.page.evaluate(WALK)
-    visit.page.wait_for_function(SETTLED, timeout=60_000)
+    for _ in range(3):
+        opened = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **context)
+        visit = Visit(opened.new_page(), [], [])
+        _guard(opened, visit, url)
+        answer = visit.page.goto(url)
+        assert answer and answer.ok, f"{url} is not there: every question about it would be answered well"
+        if visit.page.evaluate(WALK):
+            break
+        opened.close()
+    else:
+        raise AssertionError(f"three times the browser did not draw {url}")
+    visit.page.wait_for_function(SETTLED, timeout=60_000, polling=50)
     visit.page.evaluate(PROBE)
     visit.errors.extend(f"<{name}> is never defined" for name in visit.ask("undefined_elements"))
     yield visit

@@ -63,6 +63,12 @@ def test_a_page_that_is_not_there_is_no_good_page(browser, tmp_path):
             pass
 
 
+def test_a_page_that_the_browser_never_draws_is_no_good_page(shown, monkeypatch):
+    monkeypatch.setattr(pages, "WALK", pages.WALK.replace("10_000", "50"))
+    with pytest.raises(AssertionError, match="three times the browser did not draw"):
+        shown("<script>window.requestAnimationFrame = () => 0</script>")
+
+
 @pytest.mark.parametrize("article", [
     "<script src='https://example.org/x.js'></script>", "<img src='https://192.0.2.1/x.png' alt=''>",
     "<script>fetch('https://example.org/')</script>", "<style>@import 'https://example.org/x.css';</style>",

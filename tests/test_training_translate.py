@@ -52,6 +52,10 @@ def test_a_stopped_training_goes_on_and_rows_are_collected(tmp_path, capsys):
     assert again["valid_bits"] == whole["valid_bits"] and again["new_greedy"] == whole["new_greedy"]
 
 
+def test_few_sentences_are_taken_from_the_short_ones_to_the_long_ones():
+    assert translate.spread(range(10), 4) == [0, 2, 5, 7] and translate.spread("abc", 4) == ["a", "b", "c"]
+
+
 def test_the_model_is_kept_with_both_vocabularies(tmp_path):
     keep = str(tmp_path / "model.safetensors")
     translate.main(["--data", "ours", "--keep", keep, *TINY])
@@ -79,6 +83,6 @@ def test_it_learns_something_of_tatoeba(monkeypatch, tmp_path):
     monkeypatch.setenv("UNROLLED_DATA", str(MIRROR))
     assert data.available("tatoeba_fra_eng")
     translation._tatoeba.cache_clear()
-    size = "--hidden 96 --layers 1 --merges 1000 --steps 400 --batch 64 --test 200 --beam 3 --lr 4e-3".split()
+    size = "--hidden 96 --layers 1 --merges 1000 --steps 600 --batch 64 --test 200 --beam 3 --lr 4e-3".split()
     row = translate.main(["--model", "attention", "--dropout", "0", *size])
     assert row["valid_bits"] < 6 and row["test_greedy"]["chrf"] > 10

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
@@ -34,6 +34,7 @@ from ..train import fit
 from ..translation import END, Pair, encode, references, sample, tatoeba, text
 from ..vocab import Vocab
 
+Row = TypeVar("Row")
 MODELS = ("fixed", "multiplicative", "attention", "transformer")
 
 
@@ -77,7 +78,7 @@ def build(a: argparse.Namespace, english: int, french: int) -> SequenceModel:
 def learn(model: SequenceModel, data: Data, a: argparse.Namespace) -> dict[str, float]:
     """Train; returns the best validation and what it cost."""
     batches = pairs(*encode(data.train, data.english, data.french), a.batch, a.seed)
-    sources, targets = encode(data.valid[:256], data.english, data.french)
+    sources, targets = encode(spread(data.valid, 256), data.english, data.french)
     valid, lr = Pairs(*pad(sources), *pad(targets)), cosine(a.lr, a.steps, min(1000, a.steps // 10))
     start, wall = time.process_time(), time.perf_counter()
     history = fit(model, mixed(batches) if a.mixed else batches, a.steps, valid=valid, path=a.save, lr=lr)
@@ -86,11 +87,16 @@ def learn(model: SequenceModel, data: Data, a: argparse.Namespace) -> dict[str, 
     return best | {name: round(seconds, 1) for name, seconds in cost.items()}
 
 
+def spread(rows: Sequence[Row], most: int) -> list[Row]:
+    """At most so many, evenly from the first to the last: Tatoeba's file goes from short to long."""
+    return [rows[i * len(rows) // most] for i in range(most)] if len(rows) > most else list(rows)
+
+
 def measure(model: SequenceModel, data: Data, a: argparse.Namespace) -> dict[str, Any]:
     """BLEU, chrF and the share of whole sentences right, greedy and by beam, on each test."""
     found: dict[str, Any] = {}
     for name, test in data.tests.items():
-        known = references(test[: a.test])
+        known = dict(spread(list(references(test).items()), a.test))
         asked = [data.english.encode(sentence + END) for sentence in known]
         for how, width in {"greedy": 1, "beam": a.beam}.items():
             ids = answers(model, asked, data.french.id(END), 60, width)
@@ -99,7 +105,7 @@ def measure(model: SequenceModel, data: Data, a: argparse.Namespace) -> dict[str
             right = sum(f in refs for f, refs in zip(french, known.values())) / len(known)
             found[f"{name}_{how}"] = {"bleu": scores.bleu, "chrf": scores.chrf, "right": right, "n": scores.n}
             found["signature"] = scores.signatures[0]
-            found[f"{name}_samples"] = list(zip(known, french))[:5]
+            found[f"{name}_samples"] = spread(list(zip(known, french)), 5)
     return found
 
 
