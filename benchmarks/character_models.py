@@ -99,7 +99,7 @@ def nimble(V: int, x: torch.Tensor) -> Plan:
 
 def transformer(V: int, x: torch.Tensor) -> Plan:
     model = Transformer(V, 128, 4, 4, 256, fast=False)
-    return Plan(model, adam(model, 2e-3), windows(x), attends=True)
+    return Plan(model, adam(model, 2e-3), windows(x, 1024), attends=True)
 
 
 def training(plan: Plan, budget: float) -> Iterator[float]:

@@ -27,7 +27,7 @@ ROOMS = {  # a room: the tests that are about it, and its models' names in the t
     "gru": (["test_gru.py", "test_layers.py"], "gru"),
     "layers": (["test_layers.py", "test_lstm.py", "test_gru.py"], "lstm"),
     "lstm": (["test_lstm.py", "test_layers.py"], "lstm"),
-    "memory": (["test_memory.py"], None),
+    "memory": (["test_memory.py", "test_tasks.py"], None),
     "mixture": (["test_mixture.py"], "mixture"),
     "ngram": (["test_ngram.py", "test_counts.py"], "gram"),
     "pixelcnn": (["test_pixelrnn.py"], "pixelcnn"),

@@ -5,6 +5,7 @@ import copy
 import dataclasses
 import html
 import inspect
+import itertools
 import math
 import os
 import re
@@ -26,7 +27,7 @@ ALL = list(EXERCISES.values())
 FUNCTIONS = [e for e in ALL if isinstance(e, Exercise)]
 QUESTIONS = [e for e in ALL if isinstance(e, Question)]
 WRONG = [(e, name) for e in FUNCTIONS for name in e.wrong]
-NAMESPACE = {"torch": torch, "math": math, "nn": torch.nn, "F": torch.nn.functional}
+NAMESPACE = {"torch": torch, "math": math, "itertools": itertools, "nn": torch.nn, "F": torch.nn.functional}
 
 
 def every(exercises):

@@ -17,11 +17,26 @@ from unrolled.generate import (
     sample,
     write,
 )
+from unrolled.model import SequenceModel
 from unrolled.rnn import RNN
 from unrolled.vocab import Vocab
 
 V = 6
 inf = float("inf")
+
+
+class Adder(SequenceModel):
+    """Sure of one symbol, one more than the sum of all that it has read: nothing may be lost or read twice."""
+
+    vocab_size = V
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(100.0))
+
+    def forward(self, x, state=None):
+        total = x.cumsum(1) + (0 if state is None else state)
+        return self.scale * torch.nn.functional.one_hot((total + 1) % V, V), total[:, -1:]
 
 
 def slow_greedy(model, prompt, steps):
@@ -37,13 +52,14 @@ def frequencies(logits, n=20_000, **settings):
     return draws.bincount(minlength=len(logits)) / n
 
 
-def test_fast_writing_equals_slow_writing_to_the_token():
-    model, prompt = RNN(V, 16), torch.randint(V, (3, 7))
+@pytest.mark.parametrize("make", [lambda: RNN(V, 16), Adder], ids=["rnn", "adder"])
+def test_fast_writing_equals_slow_writing_to_the_token(make):
+    model, prompt = make(), torch.randint(V, (3, 7))
     assert generate(model, prompt, 40, greedy).equal(slow_greedy(model, prompt, 40))
 
 
 def test_a_prompt_longer_than_a_piece_reads_the_same():
-    model, prompt = RNN(V, 8), torch.randint(V, (1, 1100))
+    model, prompt = Adder(), torch.randint(V, (1, 1100))
     assert generate(model, prompt, 5, greedy).equal(slow_greedy(model, prompt, 5))
 
 
@@ -55,7 +71,7 @@ def test_the_prompt_is_read_once_and_then_one_symbol_at_a_time():
 
 
 def test_a_state_continues_what_was_read_before():
-    model, x = RNN(V, 8), torch.randint(V, (2, 10))
+    model, x = Adder(), torch.randint(V, (2, 10))
     state = model(x[:, :6])[1]
     later = generate(model, x[:, 6:], 8, greedy, state=state)
     assert later[:, 4:].equal(generate(model, x, 8, greedy)[:, 10:])
@@ -132,6 +148,11 @@ def test_min_p_of_exact_halves():
     assert [int((keep_min_p(logits, p) > -inf).sum()) for p in (0.2, 0.25, 0.3, 0.6, 1.0)] == [4, 4, 2, 1, 1]
 
 
+def test_each_row_has_its_own_likeliest_symbol():
+    kept = keep_min_p(torch.tensor([[0.0, -0.5, -9.0], [-50.0, -50.5, -59.0]]), 0.5).isfinite()
+    assert kept.tolist() == [[True, True, False]] * 2
+
+
 def test_symbols_below_min_p_are_never_drawn():
     drawn = frequencies([0.0, 1.0, 2.0, 3.0], min_p=0.2)
     assert drawn[:2].sum() == 0 and drawn[2] > 0.2
@@ -163,9 +184,10 @@ def test_bad_settings_are_named(setting, message):
 
 
 @pytest.mark.parametrize("bad", [[float("nan"), 0.0], [inf, 0.0], [-inf, -inf]])
-def test_logits_without_a_meaning_are_refused(bad):
+@pytest.mark.parametrize("other", [[], [[0.0, 0.0]]], ids=["alone", "beside a good row"])
+def test_logits_without_a_meaning_are_refused(bad, other):
     with pytest.raises(ValueError, match="nan or inf, or a row where every symbol is impossible"):
-        sample(torch.tensor([bad]))
+        sample(torch.tensor([*other, bad]))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +203,33 @@ def test_logits_without_a_meaning_are_refused(bad):
 def test_bad_prompts_are_named(prompt, message, unchecked):
     with pytest.raises(ValueError, match=message):
         generate(RNN(V, 4), prompt, 3)
+
+
+@pytest.mark.parametrize(("steps", "stop", "message"), [
+    (-1, None, "steps is -1: expected 0 or more"), (3, V, "stop is 6: expected one of the ids 0 to 5"),
+    (3, -1, "stop is -1: expected one of the ids 0 to 5"),
+])  # fmt: skip
+def test_bad_ends_are_named(steps, stop, message):
+    with pytest.raises(ValueError, match=message):
+        generate(RNN(V, 4), torch.zeros(1, 2, dtype=torch.long), steps, stop=stop)
+
+
+def test_no_steps_are_fine_and_so_is_the_last_symbol_as_stop():
+    prompt = torch.zeros(1, 2, dtype=torch.long)
+    assert generate(RNN(V, 4), prompt, 0).equal(prompt)
+    assert generate(Adder(), torch.tensor([[0, 4]]), 9, stop=V - 1).tolist() == [[0, 4, 5]]
+
+
+def test_write_begins_a_story_of_200_symbols_with_seed_0_if_nothing_else_is_said():
+    vocab, model = Vocab.chars("ab\n"), RNN(3, 8)
+    text = write(model, vocab)
+    assert len(text) == 201 and text == write(model, vocab, "\n", 200, 0)
+
+
+def test_write_hands_the_settings_of_the_draw_on():
+    vocab, model = Vocab.chars("abc"), RNN(3, 8)
+    likeliest = generate(model, vocab.encode("ab")[None], 20, greedy)[0]
+    assert write(model, vocab, "ab", 20, temperature=0) == vocab.decode(likeliest)
 
 
 def test_write_gives_back_plain_text_that_begins_with_the_prompt():
