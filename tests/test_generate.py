@@ -26,7 +26,7 @@ inf = float("inf")
 
 
 class Adder(SequenceModel):
-    """Sure of one symbol, one more than the sum of all that it has read: nothing may be lost or read twice."""
+    """Sure of one symbol, one more than the sum of all that it has read: nothing may get lost."""
 
     vocab_size = V
 
