@@ -1,5 +1,6 @@
 """Chapter 10, a look that only moves forward: monotonic_attention (Raffel et al., 2017, arXiv 1704.00784)."""
 
+import math
 from collections.abc import Callable
 from itertools import combinations_with_replacement, pairwise
 from typing import Any
@@ -27,16 +28,16 @@ def monotonic_attention(p: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
 
 
 def _by_paths(p: Tensor) -> Tensor:
-    """All ways of the finger, one by one."""
+    """All ways of the finger, one by one: a row adds up those that end at each place."""
     N, S = p.shape
-    a = torch.zeros(N, S, dtype=p.dtype)
-    for t in range(N):
-        for way in combinations_with_replacement(range(S), t + 1):
-            chance = torch.ones((), dtype=p.dtype)
-            for row, (start, stop) in zip(p, pairwise((0, *way))):
-                chance = chance * (1 - row[start:stop]).prod() * row[stop]
-            a = a + torch.nn.functional.pad(chance[None, None], (way[-1], S - 1 - way[-1], t, N - 1 - t))
-    return a
+    places = torch.eye(S, dtype=p.dtype)
+    ways = (combinations_with_replacement(range(S), t + 1) for t in range(N))
+    return torch.stack([sum(_chance(p, way) * places[way[-1]] for way in some) for some in ways])
+
+
+def _chance(p: Tensor, way: tuple[int, ...]) -> Tensor:
+    steps = zip(p, pairwise((0, *way)))
+    return math.prod((1 - row[start:stop]).prod() * row[stop] for row, (start, stop) in steps)
 
 
 def _monotonic(of: str) -> Callable[..., Any]:
