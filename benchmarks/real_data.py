@@ -4,8 +4,8 @@
     python benchmarks/real_data.py spoken      a WaveNet on the Free Spoken Digit Dataset
 
 Both are the named trainings `unrolled.trainings.translate` and `.speech`, which were made for a GPU, with
-sizes and numbers of updates that a processor can bear. What comes out is far from what the same networks
-reach with a thousand times the computing; it goes as it is into the records that chapters 10 and 12 show.
+sizes and numbers of updates that a processor can bear. What comes out goes into the records that chapters 10
+and 12 show.
 Needs the data (`unrolled.data`), and sacrebleu for the translations.
 """
 
@@ -16,7 +16,7 @@ import time
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, so before it
 
 import torch  # noqa: E402
-from unrolled import records  # noqa: E402
+from unrolled import audio, records  # noqa: E402
 from unrolled.trainings import speech, translate  # noqa: E402
 
 COMMAND = "python benchmarks/real_data.py"
@@ -47,7 +47,7 @@ def voices(seed: int, steps: int) -> list[list]:
     """A row for the network, and one for what knows only how often each level occurs."""
     start = time.process_time()
     model, found = speech.train(speech.arguments(f"{VOICE} --steps {steps} --seed {seed}".split()))
-    cost, sees = round(time.process_time() - start, 1), 1000 * found["receptive_field"] / 8000
+    cost, sees = round(time.process_time() - start, 1), 1000 * found["receptive_field"] / audio.RATE
     row = ["WaveNet", steps, cost, found["parameters"], round(sees), round(found["test_bits"], 3)]
     row.append(round(found["test_bits_told_another_digit"], 3))
     levels = ["how often each level occurs", "–", "–", 256, 0, round(found["histogram_bits"], 3)]
